@@ -1,0 +1,10 @@
+//! Capacities of the maps, once for both sides.
+
+/// cgroups counted at the same time. Further ones are counted as lost, not silently dropped.
+pub const MAX_CGROUPS: u32 = 16_384;
+
+/// Bytes of the ring buffer that carries events; a power of two and a multiple of the page size.
+pub const EVENT_RING_BYTES: u32 = 256 * 1024;
+
+/// Bytes of a cgroup's path in an event; a longer one is cut, and the agent looks it up by id.
+pub const PATH_BYTES: usize = 256;

@@ -1,0 +1,265 @@
+//! JSON of the status socket, version 1. Units stand in the names; null is unknown, never zero.
+//! [`Schema`] tells name, meaning and unit of each field, so that answers explain themselves.
+
+use serde::{Deserialize, Serialize};
+
+mod schema;
+
+pub use schema::{ENDPOINTS, Endpoint, FIELDS, Field, Schema};
+
+/// Version that every answer carries; a change that breaks readers gets a new one.
+pub const API_VERSION: &str = "v1";
+
+/// State of one part of the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Works.
+    Healthy,
+    /// Works with less, or by other means; the cause says which.
+    Degraded,
+    /// Cannot work on this machine; the cause says why.
+    Unsupported,
+    /// Switched off by configuration.
+    Off,
+}
+
+/// One part of the agent and how it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// E.g. `probe.cpu`, `cgroup.memory`, `model`, `coordinator`.
+    pub name: String,
+    /// How it is.
+    pub state: Health,
+    /// Why, when it is not healthy; else what it is in a few words.
+    pub cause: String,
+}
+
+/// `GET /v1/health`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HealthReport {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// All parts.
+    pub components: Vec<Component>,
+}
+
+/// `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// Node name.
+    pub node: String,
+    /// Version of the agent.
+    pub agent_version: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// `observe` or `enforce`.
+    pub mode: String,
+    /// Wall clock now, milliseconds since 1970.
+    pub now_unix_ms: u64,
+    /// Wall clock at start, milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// Length of a tick in milliseconds.
+    pub tick_ms: u64,
+    /// Ticks run.
+    pub ticks: u64,
+    /// Ticks that began more than one tick late.
+    pub missed_ticks: u64,
+    /// Median work time of the last 128 ticks in milliseconds.
+    pub tick_work_ms_p50: Option<f64>,
+    /// CPUs of the node.
+    pub node_cpu_cores: f64,
+    /// Memory of the node in bytes.
+    pub node_memory_bytes: u64,
+    /// The agent's resident memory in bytes.
+    pub agent_rss_bytes: Option<u64>,
+    /// The agent's CPU use over the last ten ticks, in cores.
+    pub agent_cpu_cores: Option<f64>,
+    /// Workloads seen now.
+    pub workloads: u64,
+    /// Of those, opted in.
+    pub managed: u64,
+    /// Events that the kernel side or the agent lost, by place and reason.
+    pub lost: Vec<Lost>,
+    /// Limits that differ from their originals now.
+    pub limits_held: u64,
+    /// All parts and how they are.
+    pub components: Vec<Component>,
+}
+
+/// A count of lost data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Where, e.g. `ring buffer`, `cpu map`.
+    pub place: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Use of one workload over the last tick.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// CPU in cores.
+    pub cpu_cores: Option<f64>,
+    /// Share of enforcement periods throttled, 0 to 1.
+    pub throttled_share: Option<f64>,
+    /// `memory.current` in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Working set in bytes.
+    pub working_set_bytes: Option<u64>,
+    /// Share of time stalled for memory, 0 to 1.
+    pub memory_stall_share: Option<f64>,
+    /// Received bytes per second.
+    pub rx_bytes_per_s: Option<f64>,
+    /// Sent bytes per second.
+    pub tx_bytes_per_s: Option<f64>,
+    /// Received packets per second.
+    pub rx_packets_per_s: Option<f64>,
+    /// Sent packets per second.
+    pub tx_packets_per_s: Option<f64>,
+    /// OOM kills since the cgroup was made.
+    pub oom_kills: Option<u64>,
+}
+
+/// Limits. Absent means no limit (`max`) or one that cannot be read; which of both it is stands in
+/// the components `cgroup.cpu` and `cgroup.memory`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// `cpu.max` in cores; absent for `max` or when it cannot be read.
+    pub cpu_cores: Option<f64>,
+    /// `memory.high` in bytes; absent for `max` or when it cannot be read.
+    pub memory_high_bytes: Option<u64>,
+    /// `memory.max` in bytes; absent for `max` or when it cannot be read.
+    pub memory_max_bytes: Option<u64>,
+}
+
+/// Quantiles of the peak over the next `ticks`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HorizonForecast {
+    /// Length of the horizon in ticks.
+    pub ticks: u32,
+    /// Median.
+    pub q50: f64,
+    /// 90 % quantile.
+    pub q90: f64,
+    /// 95 % quantile.
+    pub q95: f64,
+    /// 99 % quantile.
+    pub q99: f64,
+}
+
+/// A forecast in the unit of its resource: cores, bytes, bytes per second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// `model` or `baseline`.
+    pub source: String,
+    /// One entry per horizon.
+    pub horizons: Vec<HorizonForecast>,
+}
+
+/// One row of `GET /v1/workloads`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// cgroup id (the inode of its directory), as a string: JSON numbers lose 64-bit ids.
+    pub id: String,
+    /// Path below the cgroup root.
+    pub cgroup: String,
+    /// Short name for people.
+    pub name: String,
+    /// Opted in to enforcement.
+    pub managed: bool,
+    /// Seconds since the agent first saw it.
+    pub seen_s: f64,
+    /// Use over the last tick.
+    pub usage: Usage,
+    /// Limits in force.
+    pub limits: Limits,
+    /// What LLMOS would set or has set.
+    pub targets: Limits,
+    /// CPU forecast in cores.
+    pub cpu_forecast: Option<Forecast>,
+    /// Memory forecast in bytes.
+    pub memory_forecast: Option<Forecast>,
+    /// Network forecast (in plus out) in bytes per second.
+    pub network_forecast: Option<Forecast>,
+}
+
+/// `GET /v1/workloads`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workloads {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// Wall clock of the tick, milliseconds since 1970.
+    pub at_unix_ms: u64,
+    /// Ordered by cgroup path.
+    pub workloads: Vec<Workload>,
+}
+
+/// One past tick of a workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Wall clock, milliseconds since 1970.
+    pub at_unix_ms: u64,
+    /// Use.
+    pub usage: Usage,
+    /// Limits in force.
+    pub limits: Limits,
+}
+
+/// A decision with its reasons in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Wall clock, milliseconds since 1970.
+    pub at_unix_ms: u64,
+    /// cgroup id as a string.
+    pub workload: String,
+    /// Path below the cgroup root.
+    pub cgroup: String,
+    /// `cpu.max`, `memory.high` or `memory.max`.
+    pub knob: String,
+    /// `raise`, `lower` or `hold`.
+    pub action: String,
+    /// In cores or bytes; absent for `max` or unknown.
+    pub from: Option<f64>,
+    /// In cores or bytes.
+    pub to: f64,
+    /// Each one sentence with its numbers.
+    pub reasons: Vec<String>,
+    /// `observed`, `applied`, `held` or `failed: ...`.
+    pub outcome: String,
+}
+
+/// `GET /v1/workloads/{id}`; the id is a cgroup id or a path below the cgroup root.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadDetail {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// As in the list.
+    pub workload: Workload,
+    /// The last ticks, oldest first.
+    pub history: Vec<Point>,
+    /// The newest decision of each limit, also where it was to hold.
+    pub current: Vec<Decision>,
+    /// The last changes, newest first.
+    pub changes: Vec<Decision>,
+}
+
+/// `GET /v1/decisions`: the last changes of all workloads, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decisions {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// Newest first.
+    pub decisions: Vec<Decision>,
+}
+
+/// Body of every answer that is not 200.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// One line: what, where, what was expected.
+    pub error: String,
+}

@@ -1,0 +1,193 @@
+//! What each endpoint and each field of the status socket means: one table, held against the structs
+//! by a test that looks at real JSON.
+
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use super::API_VERSION;
+
+/// One address of the status socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Path of the request.
+    pub path: Cow<'static, str>,
+    /// Object that the answer holds; empty where it is no JSON of this schema.
+    pub object: Cow<'static, str>,
+    /// What it tells.
+    pub meaning: Cow<'static, str>,
+}
+
+/// One field of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Object that holds the field.
+    pub object: Cow<'static, str>,
+    /// Key in the JSON.
+    pub name: Cow<'static, str>,
+    /// Unit of the value; empty where it has none.
+    pub unit: Cow<'static, str>,
+    /// What it tells.
+    pub meaning: Cow<'static, str>,
+}
+
+/// `GET /v1/schema`, and `GET /` without the fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// All addresses.
+    pub endpoints: Vec<Endpoint>,
+    /// All fields of all objects, objects in one piece.
+    pub fields: Vec<Field>,
+}
+
+impl Schema {
+    /// Everything that this version serves.
+    pub fn full() -> Self {
+        Self {
+            fields: FIELDS.to_vec(),
+            ..Self::index()
+        }
+    }
+
+    /// The addresses alone.
+    pub fn index() -> Self {
+        Self {
+            api_version: API_VERSION.to_owned(),
+            endpoints: ENDPOINTS.to_vec(),
+            fields: Vec::new(),
+        }
+    }
+}
+
+const fn endpoint(path: &'static str, object: &'static str, meaning: &'static str) -> Endpoint {
+    Endpoint {
+        path: Cow::Borrowed(path),
+        object: Cow::Borrowed(object),
+        meaning: Cow::Borrowed(meaning),
+    }
+}
+
+const fn field(
+    object: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    meaning: &'static str,
+) -> Field {
+    Field {
+        object: Cow::Borrowed(object),
+        name: Cow::Borrowed(name),
+        unit: Cow::Borrowed(unit),
+        meaning: Cow::Borrowed(meaning),
+    }
+}
+
+/// Addresses of the status socket.
+#[rustfmt::skip]
+pub const ENDPOINTS: &[Endpoint] = &[
+    endpoint("/", "Schema", "these addresses"),
+    endpoint("/v1/schema", "Schema", "addresses and the meaning and unit of each field"),
+    endpoint("/v1/status", "Status", "the node, the agent, its parts and its own cost"),
+    endpoint("/v1/health", "HealthReport", "the parts of the agent and how they are"),
+    endpoint("/v1/workloads", "Workloads", "all workloads: use, limits, targets, forecasts"),
+    endpoint("/v1/workloads/{id}", "WorkloadDetail", "one workload by cgroup id or by its path below the cgroup root, with its last ticks, decisions and changes"),
+    endpoint("/v1/decisions", "Decisions", "the last changes of all workloads, newest first"),
+    endpoint("/metrics", "", "all numbers in the OpenMetrics text format"),
+];
+
+/// All fields of all objects. An entry without unit is text, a flag, a list or another object.
+#[rustfmt::skip]
+pub const FIELDS: &[Field] = &[
+    field("Status", "api_version", "", "version of this interface"),
+    field("Status", "node", "", "name of the node"),
+    field("Status", "agent_version", "", "version of the agent"),
+    field("Status", "kernel", "", "release of the kernel"),
+    field("Status", "mode", "", "observe: compute and show; enforce: also write limits of workloads that opted in"),
+    field("Status", "now_unix_ms", "ms", "wall clock now, since 1970"),
+    field("Status", "started_unix_ms", "ms", "wall clock when the agent started, since 1970"),
+    field("Status", "tick_ms", "ms", "length of a tick"),
+    field("Status", "ticks", "ticks", "ticks run since the start"),
+    field("Status", "missed_ticks", "ticks", "ticks that began more than one tick late"),
+    field("Status", "tick_work_ms_p50", "ms", "median work time of the last 128 ticks"),
+    field("Status", "node_cpu_cores", "cores", "CPUs of the node"),
+    field("Status", "node_memory_bytes", "bytes", "memory of the node"),
+    field("Status", "agent_rss_bytes", "bytes", "resident memory of the agent"),
+    field("Status", "agent_cpu_cores", "cores", "CPU use of the agent over the last ten ticks"),
+    field("Status", "workloads", "workloads", "workloads seen now"),
+    field("Status", "managed", "workloads", "workloads that opted in"),
+    field("Status", "lost", "", "data that the kernel side or the agent lost, by place"),
+    field("Status", "limits_held", "limits", "limits that differ from their originals now"),
+    field("Status", "components", "", "parts of the agent and how they are"),
+    field("Lost", "place", "", "where data was lost"),
+    field("Lost", "count", "events", "how many were lost since the start"),
+    field("Component", "name", "", "part of the agent, e.g. probe.cpu"),
+    field("Component", "state", "", "healthy, degraded, unsupported or off"),
+    field("Component", "cause", "", "why it is in this state"),
+    field("HealthReport", "api_version", "", "version of this interface"),
+    field("HealthReport", "components", "", "parts of the agent and how they are"),
+    field("Workloads", "api_version", "", "version of this interface"),
+    field("Workloads", "at_unix_ms", "ms", "wall clock of the tick, since 1970"),
+    field("Workloads", "workloads", "", "all workloads, ordered by cgroup path"),
+    field("Workload", "id", "", "cgroup id as text, for JSON numbers lose 64-bit ids"),
+    field("Workload", "cgroup", "", "path below the cgroup root"),
+    field("Workload", "name", "", "short name for people"),
+    field("Workload", "managed", "", "true when it opted in to enforcement"),
+    field("Workload", "seen_s", "s", "time since the agent first saw it"),
+    field("Workload", "usage", "", "use over the last tick"),
+    field("Workload", "limits", "", "limits in force"),
+    field("Workload", "targets", "", "limits that LLMOS would set (observe) or has set (enforce)"),
+    field("Workload", "cpu_forecast", "", "forecast of CPU use in cores"),
+    field("Workload", "memory_forecast", "", "forecast of memory use in bytes"),
+    field("Workload", "network_forecast", "", "forecast of traffic, in plus out, in bytes per second"),
+    field("Usage", "cpu_cores", "cores", "CPU use"),
+    field("Usage", "throttled_share", "share", "enforcement periods in which it was throttled, 0 to 1"),
+    field("Usage", "memory_bytes", "bytes", "memory charged to it"),
+    field("Usage", "working_set_bytes", "bytes", "memory without file pages that were not used lately"),
+    field("Usage", "memory_stall_share", "share", "time in which tasks waited for memory, 0 to 1"),
+    field("Usage", "rx_bytes_per_s", "bytes/s", "traffic received"),
+    field("Usage", "tx_bytes_per_s", "bytes/s", "traffic sent"),
+    field("Usage", "rx_packets_per_s", "packets/s", "packets received"),
+    field("Usage", "tx_packets_per_s", "packets/s", "packets sent"),
+    field("Usage", "oom_kills", "kills", "OOM kills since the cgroup was made"),
+    field("Limits", "cpu_cores", "cores", "cpu.max as a rate; null for no limit or unknown"),
+    field("Limits", "memory_high_bytes", "bytes", "memory.high; null for no limit or unknown"),
+    field("Limits", "memory_max_bytes", "bytes", "memory.max; null for no limit or unknown"),
+    field("Forecast", "source", "", "model or baseline"),
+    field("Forecast", "horizons", "", "one entry for each horizon"),
+    field("HorizonForecast", "ticks", "ticks", "length of the horizon"),
+    field("HorizonForecast", "q50", "cores, bytes or bytes/s", "median of the peak within the horizon"),
+    field("HorizonForecast", "q90", "cores, bytes or bytes/s", "90 % quantile of the peak within the horizon"),
+    field("HorizonForecast", "q95", "cores, bytes or bytes/s", "95 % quantile of the peak within the horizon"),
+    field("HorizonForecast", "q99", "cores, bytes or bytes/s", "99 % quantile of the peak within the horizon"),
+    field("WorkloadDetail", "api_version", "", "version of this interface"),
+    field("WorkloadDetail", "workload", "", "the workload as in the list"),
+    field("WorkloadDetail", "history", "", "the last ticks, oldest first"),
+    field("WorkloadDetail", "current", "", "the newest decision for each limit, also where it was to hold"),
+    field("WorkloadDetail", "changes", "", "the last changes, newest first"),
+    field("Point", "at_unix_ms", "ms", "wall clock of the tick, since 1970"),
+    field("Point", "usage", "", "use over that tick"),
+    field("Point", "limits", "", "limits in force at that tick"),
+    field("Decisions", "api_version", "", "version of this interface"),
+    field("Decisions", "decisions", "", "the last changes, newest first"),
+    field("Decision", "at_unix_ms", "ms", "wall clock of the decision, since 1970"),
+    field("Decision", "workload", "", "cgroup id as text"),
+    field("Decision", "cgroup", "", "path below the cgroup root"),
+    field("Decision", "knob", "", "cpu.max, memory.high or memory.max"),
+    field("Decision", "action", "", "raise, lower or hold"),
+    field("Decision", "from", "cores or bytes", "limit before; null for no limit or unknown"),
+    field("Decision", "to", "cores or bytes", "limit after"),
+    field("Decision", "reasons", "", "why, in order, one sentence each with its numbers"),
+    field("Decision", "outcome", "", "observed, applied, held, or failed with the cause"),
+    field("ErrorBody", "api_version", "", "version of this interface"),
+    field("ErrorBody", "error", "", "one line: what was wrong, where, what was expected"),
+    field("Schema", "api_version", "", "version of this interface"),
+    field("Schema", "endpoints", "", "addresses of the status socket"),
+    field("Schema", "fields", "", "fields of the answers; empty in the answer of /"),
+    field("Endpoint", "path", "", "path of the request"),
+    field("Endpoint", "object", "", "object in the answer; empty where it is not of this schema"),
+    field("Endpoint", "meaning", "", "what it tells"),
+    field("Field", "object", "", "object that holds the field"),
+    field("Field", "name", "", "key in the JSON"),
+    field("Field", "unit", "", "unit of the value; empty where it has none"),
+    field("Field", "meaning", "", "what it tells"),
+];
