@@ -1,0 +1,48 @@
+"""The one command: read a folder of traces, train, export, check, evaluate, write the card."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    parser.add_argument("--traces", required=True, type=Path, help="folder of .csv or .csv.gz traces")
+    parser.add_argument("--sizes", default="64-32", help="LSTM units per layer, such as 64-32 or 128-64")
+    parser.add_argument("--out", type=Path, help="folder for the model (default: artifacts/lstm-SIZES beside the pipeline)")
+    parser.add_argument("--steps", type=int, default=4000, help="training steps; the same seed and steps give the same model")
+    parser.add_argument("--minutes", type=float, help="stop training after this long, even before --steps")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads for training")
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    # Imported here so that --help and argument errors do not wait for PyTorch.
+    from . import card, data, evaluate, export, graph, net, pictures, train
+
+    begin = time.monotonic()
+    sizes = [int(n) for n in args.sizes.split("-")]
+    name = f"lstm-{args.sizes}"
+    out = args.out or ARTIFACTS / name
+    series = data.read_folder(args.traces)
+    trained, how = train.train(series, sizes, args.steps, args.minutes, args.seed, args.threads)
+    ticks = sorted({s.step_s for s in series})
+    export.export(out, graph.build(*net.weights(trained), name), name, sizes, ticks, how)
+    path = out / "model.onnx"
+    found = evaluate.table(evaluate.evaluate(path, series))
+    pictures.bars(found, out / "skill.png")
+    pictures.bands(path, series, out / "forecasts.png")
+    (out / "card.md").write_text(card.card(name, series, how, found, path.stat().st_size))
+    print(f"wrote {out} in {(time.monotonic() - begin) / 60:.1f} min", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,88 @@
+"""The card's pictures: forecasts with their bands, and skill over the best simple baseline."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from . import spec
+from .evaluate import held_out, skill
+from .features import peaks
+from .runner import Model, stream
+
+SHOWN = 240  # ticks in each forecast panel
+INK, BLUE, GREY = "#222222", "#2563a8", "#9a9a9a"
+
+
+def bars(found, path):
+    """Skill of the model per group and horizon."""
+    groups = list(found)
+    fig, ax = plt.subplots(figsize=(7.5, 0.42 * len(groups) + 1.3))
+    at = np.arange(len(groups))[::-1]
+    for k, (h, colour) in enumerate(zip(spec.HORIZONS, ("#8fb8de", BLUE))):
+        values = [100 * skill(found[g][h])[1] if h in found[g] else 0.0 for g in groups]
+        ax.barh(at + 0.19 - 0.38 * k, values, height=0.36, color=colour, label=f"peak of the next {h} ticks")
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_yticks(at, groups, fontsize=8)
+    ax.set_xlabel("pinball loss saved against the best simple baseline of that row (%)", fontsize=8)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.legend(fontsize=8, loc="lower right", frameon=True)
+    ax.grid(axis="x", alpha=0.25)
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    save(fig, path)
+
+
+def bands(model_path, series, path):
+    """Use, realised peak and forecast band on the evaluation part, one panel per picked series."""
+    picked = pick(series)
+    model = Model(model_path)
+    fig, axes = plt.subplots(len(picked), 1, figsize=(8.5, 2.1 * len(picked)), squeeze=False)
+    h = spec.HORIZONS[-1]
+    n = len(spec.QUANTILES)
+    for ax, s in zip(axes[:, 0], picked):
+        x, warm = held_out(s)
+        y, scale, _ = stream(model, x[:, None], [spec.RESOURCES.index(s.resource)], [1e-3 * s.peak])
+        own = y[:, 0, n:] * scale / s.peak
+        a = warm + liveliest(x[warm:])
+        view = slice(a, a + SHOWN)
+        t = np.arange(SHOWN)[: len(x[view])]
+        ax.fill_between(t, own[view, 0], own[view, 3], color=BLUE, alpha=0.18, linewidth=0, label="forecast q0.5 to q0.99")
+        ax.plot(t, own[view, 2], color=BLUE, linewidth=1.2, label="forecast q0.95")
+        ax.plot(t, peaks(x)[view, -1] / s.peak, color=GREY, linewidth=1.0, label=f"realised peak of the next {h} ticks")
+        ax.plot(t, x[view] / s.peak, color=INK, linewidth=0.8, label="use")
+        ax.set_title(f"{s.family}: {s.name}, {s.column}, tick {s.step_s} s", fontsize=8, loc="left")
+        ax.set_ylim(0, 1.05 * max(np.nanmax(own[view, 3]), np.nanmax(x[view] / s.peak)))
+        ax.set_ylabel("share of p99.5", fontsize=7)
+        ax.tick_params(labelsize=7)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+    axes[0, 0].legend(fontsize=7, ncol=4, loc="lower left", bbox_to_anchor=(0, 1.12), frameon=False)
+    axes[-1, 0].set_xlabel("tick of the evaluation part", fontsize=8)
+    save(fig, path)
+
+
+def pick(series):
+    """The middle series of up to five groups, CPU first, so that no panel is chosen for its looks."""
+    groups = {}
+    for s in series:
+        groups.setdefault(s.group, []).append(s)
+    rich = sorted(groups, key=lambda g: -sum(len(s.values) for s in groups[g]))
+    order = [g for r in ("cpu", "memory", "network") for g in rich if g.endswith(r)]
+    first = [g for r in spec.RESOURCES for g in [g for g in order if g.endswith(r)][: 3 if r == "cpu" else 1]]
+    return [sorted(groups[g], key=lambda s: s.name)[len(groups[g]) // 2] for g in first]
+
+
+def liveliest(x):
+    """Start of the window in which the series moves most: a flat line shows nothing."""
+    if len(x) <= SHOWN:
+        return 0
+    starts = np.arange(0, len(x) - SHOWN, SHOWN // 4)
+    return int(starts[np.argmax([np.nanstd(x[a : a + SHOWN]) for a in starts])])
+
+
+def save(fig, path):
+    fig.tight_layout()
+    fig.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(fig)
