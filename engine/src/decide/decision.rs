@@ -1,0 +1,177 @@
+//! What was decided, and why, in the order in which the reasons applied.
+
+use core::fmt;
+
+use crate::units::{CgroupId, Timestamp};
+
+/// The limit that a decision is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Knob {
+    /// `cpu.max`, value in cores.
+    CpuMax,
+    /// `memory.high`, value in bytes.
+    MemoryHigh,
+    /// `memory.max`, value in bytes.
+    MemoryMax,
+}
+
+/// What to do with the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Give more now.
+    Raise,
+    /// Take back.
+    Lower,
+    /// Leave as it is.
+    Hold,
+}
+
+/// One step of the argument, with its numbers. Values are cores for CPU and bytes for memory;
+/// [`Reason::describe`] prints them with units.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reason {
+    /// The forecast peak.
+    Forecast {
+        /// Quantile of the peak.
+        q: f64,
+        /// How far the forecast looks.
+        horizon_ticks: usize,
+        /// The forecast itself.
+        value: f64,
+        /// Who made it.
+        source: &'static str,
+    },
+    /// The highest use of the recent past was above the forecast and counts instead.
+    RecentPeak {
+        /// That use.
+        value: f64,
+        /// How far back it looks.
+        seconds: f64,
+    },
+    /// Use was capped by the limit, so demand is unknown: grow.
+    Throttled {
+        /// Share of the periods that were throttled.
+        share: f64,
+        /// Growth of the limit in force.
+        factor: f64,
+        /// The target after it.
+        value: f64,
+    },
+    /// Room added on top.
+    Margin {
+        /// Room as a fraction.
+        fraction: f64,
+        /// The target with it.
+        value: f64,
+    },
+    /// Policy floor reached.
+    Floor {
+        /// The floor.
+        value: f64,
+    },
+    /// Policy ceiling or the node's size reached.
+    Ceiling {
+        /// The ceiling.
+        value: f64,
+    },
+    /// Never below the live working set plus room.
+    WorkingSet {
+        /// Working set and room.
+        value: f64,
+    },
+    /// A floor that an OOM kill left behind.
+    OomFloor {
+        /// The floor as it has decayed by now.
+        value: f64,
+        /// Kills behind it.
+        kills: u64,
+    },
+    /// Tasks stalled for memory: no lowering, raise instead.
+    MemoryStall {
+        /// Share of the last tick.
+        share: f64,
+        /// The target after the raise.
+        value: f64,
+    },
+    /// The working set ran into `memory.high` in the last tick: no lowering, raise instead.
+    AtLimit {
+        /// How often.
+        hits: u64,
+        /// The target after the raise.
+        value: f64,
+    },
+    /// `memory.max` waits until use has really fallen below the new `memory.high`.
+    ShrinkPending {
+        /// Bytes in use.
+        current: f64,
+        /// The `memory.max` that waits.
+        wanted: f64,
+    },
+    /// Raised not long ago: no lowering yet.
+    Cooldown {
+        /// Seconds until it may fall.
+        left_s: f64,
+    },
+    /// Too new: no lowering yet.
+    Warmup {
+        /// Seconds until it may fall.
+        left_s: f64,
+    },
+    /// The change would be too small to be worth a write.
+    Hysteresis {
+        /// The change as a fraction of the limit in force.
+        change: f64,
+        /// The fraction that is needed.
+        needed: f64,
+    },
+    /// Lowered by at most one step.
+    StepLimit {
+        /// The step as a fraction of the limit in force.
+        fraction: f64,
+        /// The value after it.
+        value: f64,
+    },
+    /// Use is not known this tick, so nothing changes.
+    NoData,
+}
+
+/// A decision for one limit of one workload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Which workload.
+    pub workload: CgroupId,
+    /// Which limit.
+    pub knob: Knob,
+    /// When.
+    pub at: Timestamp,
+    /// The limit in force before, in the knob's unit; infinite for `max`; `None` if unreadable.
+    pub from: Option<f64>,
+    /// The limit wanted, in the knob's unit.
+    pub to: f64,
+    /// Raise, lower or hold.
+    pub action: Action,
+    /// Why, in order.
+    pub reasons: Vec<Reason>,
+}
+
+impl Knob {
+    /// The file's name.
+    #[must_use]
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::CpuMax => "cpu.max",
+            Self::MemoryHigh => "memory.high",
+            Self::MemoryMax => "memory.max",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raise => "raise",
+            Self::Lower => "lower",
+            Self::Hold => "hold",
+        })
+    }
+}

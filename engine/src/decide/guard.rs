@@ -1,0 +1,237 @@
+//! Pace: when and how far a limit may move. Both laws use it, so no law can forget a guard.
+
+use super::{Action, Reason};
+use crate::policy::Policy;
+use crate::units::Timestamp;
+
+/// What the pace of one limit depends on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Guard {
+    first_seen: Option<Timestamp>,
+    last_raise: Option<Timestamp>,
+    /// The highest value that would be no surprise: in force, or decided at the last tick.
+    expected: Option<f64>,
+}
+
+/// A move that a law would like to make. All values are in the knob's unit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proposal {
+    pub now: Timestamp,
+    /// The limit in force; infinite for `max`.
+    pub from: f64,
+    pub target: f64,
+    /// Lower and upper bound of what may be set.
+    pub floor: f64,
+    pub ceiling: f64,
+    /// Values are multiples of this (unless a bound is not).
+    pub quantum: f64,
+    /// Rise even if the change is small.
+    pub urgent: bool,
+    /// Pressure forbids lowering; the law has given the reason.
+    pub veto: bool,
+}
+
+impl Guard {
+    /// Notes the limit in force, at each tick. A limit that somebody else raised rests as well.
+    pub(super) fn see(&mut self, now: Timestamp, from: f64) {
+        self.first_seen.get_or_insert(now);
+        if self
+            .expected
+            .is_some_and(|expected| from > expected * (1.0 + 1e-9))
+        {
+            self.last_raise = Some(now);
+        }
+        self.expected = Some(from);
+    }
+
+    /// The value to set and what that is, with the reasons that changed the proposal.
+    pub(super) fn judge(
+        &mut self,
+        proposal: Proposal,
+        policy: &Policy,
+        reasons: &mut Vec<Reason>,
+    ) -> (f64, Action) {
+        let Proposal {
+            now,
+            from,
+            ceiling,
+            quantum,
+            ..
+        } = proposal;
+        let wanted = in_bounds(proposal.target, &proposal);
+        let outside = from < proposal.floor || from > ceiling;
+        let change = (wanted - from).abs();
+        // Against an infinite limit no change is small.
+        let needed = if from.is_finite() {
+            policy.hysteresis * from
+        } else {
+            0.0
+        };
+        if change < needed.max(quantum / 2.0) && !outside && !(proposal.urgent && wanted > from) {
+            if change >= quantum / 2.0 {
+                reasons.push(Reason::Hysteresis {
+                    change: change / from,
+                    needed: policy.hysteresis,
+                });
+            }
+            return (from, Action::Hold);
+        }
+        if wanted > from {
+            self.last_raise = Some(now);
+            self.expected = Some(wanted);
+            return (wanted, Action::Raise);
+        }
+        if proposal.veto {
+            return (from, Action::Hold);
+        }
+        if let Some(rest) = self.rest(now, policy) {
+            reasons.push(rest);
+            return (from, Action::Hold);
+        }
+        // One step, at least a quantum so that small limits move too. What is above the ceiling
+        // comes down to it at once, and from infinity there is no fraction to take.
+        let step = (from * policy.max_step_down.clamp(0.0, 1.0)).max(quantum);
+        let lowest = (from - step).min(ceiling);
+        if from.is_finite() && lowest > wanted + quantum / 2.0 {
+            let value = in_bounds(lowest, &proposal);
+            // Rounding up must not turn the step into a hold for ever.
+            let value = if value < from {
+                value
+            } else {
+                (from - quantum).max(wanted)
+            };
+            reasons.push(Reason::StepLimit {
+                fraction: policy.max_step_down,
+                value,
+            });
+            return (value, Action::Lower);
+        }
+        (wanted, Action::Lower)
+    }
+
+    /// Why the limit may not fall yet, if so.
+    fn rest(&self, now: Timestamp, policy: &Policy) -> Option<Reason> {
+        let left = |since: Option<Timestamp>, span_s: f64| {
+            since
+                .map(|at| span_s - now.seconds_since(at))
+                .filter(|left_s| *left_s > 0.0)
+        };
+        if let Some(left_s) = left(self.first_seen, policy.warmup_s) {
+            return Some(Reason::Warmup { left_s });
+        }
+        left(self.last_raise, policy.cooldown_s).map(|left_s| Reason::Cooldown { left_s })
+    }
+}
+
+/// Rounded up to the quantum, then within the bounds; the ceiling has the last word.
+fn in_bounds(value: f64, proposal: &Proposal) -> f64 {
+    // A hair less, so that a value that is a multiple already stays where it is.
+    let steps = (value / proposal.quantum - 1e-6).ceil();
+    (steps * proposal.quantum)
+        .max(proposal.floor)
+        .min(proposal.ceiling)
+}
+
+/// Applies a lower and an upper bound to a demand and says which one bit.
+pub(super) fn bounded(value: f64, floor: f64, ceiling: f64, reasons: &mut Vec<Reason>) -> f64 {
+    let value = if value < floor {
+        reasons.push(Reason::Floor { value: floor });
+        floor
+    } else {
+        value
+    };
+    capped(value, ceiling, reasons)
+}
+
+/// Applies the ceiling and says so if it bit.
+pub(super) fn capped(value: f64, ceiling: f64, reasons: &mut Vec<Reason>) -> f64 {
+    if value > ceiling {
+        reasons.push(Reason::Ceiling { value: ceiling });
+        ceiling
+    } else {
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposal(now_s: u64, from: f64, target: f64) -> Proposal {
+        Proposal {
+            now: Timestamp(now_s * 1_000_000_000),
+            from,
+            target,
+            floor: 0.05,
+            ceiling: 8.0,
+            quantum: 0.01,
+            urgent: false,
+            veto: false,
+        }
+    }
+
+    /// Judges with a guard that has seen the workload since second 0.
+    fn judge(proposal: Proposal) -> (f64, Action, Vec<Reason>) {
+        let mut guard = Guard::default();
+        guard.see(Timestamp(0), proposal.from);
+        guard.see(proposal.now, proposal.from);
+        let mut reasons = Vec::new();
+        let (to, action) = guard.judge(proposal, &Policy::default(), &mut reasons);
+        (to, action, reasons)
+    }
+
+    #[test]
+    fn values_are_rounded_up_to_the_quantum() {
+        let (to, action, _) = judge(proposal(60, 1.0, 1.2345));
+        assert!((to - 1.24).abs() < 1e-9);
+        assert_eq!(action, Action::Raise);
+        assert!(
+            (judge(proposal(60, 1.0, 1.25)).0 - 1.25).abs() < 1e-9,
+            "already a multiple"
+        );
+    }
+
+    #[test]
+    fn a_small_limit_still_falls_by_a_quantum() {
+        let mut small = proposal(60, 0.03, 0.01);
+        small.floor = 0.01;
+        let (to, action, _) = judge(small);
+        assert_eq!(action, Action::Lower);
+        assert!(to < 0.03);
+    }
+
+    #[test]
+    fn from_infinity_there_is_no_step_limit() {
+        let (to, action, reasons) = judge(proposal(60, f64::INFINITY, 2.0));
+        assert_eq!(action, Action::Lower);
+        assert!((to - 2.0).abs() < 1e-9);
+        assert!(reasons.is_empty());
+    }
+
+    #[test]
+    fn above_the_ceiling_comes_down_to_it_at_once() {
+        let (to, action, reasons) = judge(proposal(60, 64.0, 2.0));
+        assert_eq!(action, Action::Lower);
+        assert!((to - 8.0).abs() < 1e-9);
+        assert!(matches!(reasons[..], [Reason::StepLimit { .. }]));
+    }
+
+    #[test]
+    fn below_the_floor_rises_even_if_the_change_is_small() {
+        let mut low = proposal(60, 0.99, 1.0);
+        low.floor = 1.0;
+        assert_eq!(judge(low).1, Action::Raise);
+    }
+
+    #[test]
+    fn a_raise_by_somebody_else_rests_too() {
+        let mut guard = Guard::default();
+        guard.see(Timestamp(0), 1.0);
+        let late = proposal(60, 4.0, 1.0);
+        guard.see(late.now, 4.0);
+        let mut reasons = Vec::new();
+        let (_, action) = guard.judge(late, &Policy::default(), &mut reasons);
+        assert_eq!(action, Action::Hold);
+        assert!(matches!(reasons[..], [Reason::Cooldown { .. }]));
+    }
+}

@@ -1,0 +1,115 @@
+//! The highest of the last few values of a series, in memory that never grows.
+
+use crate::units::Timestamp;
+
+/// Ring of the last present values and their maximum. A tick without a value pushes nothing, so
+/// a gap in the data does not make a peak forgotten.
+#[derive(Debug, Clone)]
+pub struct PeakWindow {
+    ring: Box<[(Timestamp, f64)]>,
+    len: usize,
+    next: usize,
+    max: f64,
+}
+
+impl PeakWindow {
+    /// A window over the last `capacity` values (at least one).
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            ring: vec![(Timestamp::default(), 0.0); capacity.max(1)].into_boxed_slice(),
+            len: 0,
+            next: 0,
+            max: f64::NEG_INFINITY,
+        }
+    }
+
+    /// Adds the value of one tick; what is not finite is left out.
+    pub fn push(&mut self, at: Timestamp, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        let full = self.len == self.ring.len();
+        let leaving = if full {
+            self.ring[self.next].1
+        } else {
+            f64::NEG_INFINITY
+        };
+        self.ring[self.next] = (at, value);
+        self.next = (self.next + 1) % self.ring.len();
+        self.len = if full { self.len } else { self.len + 1 };
+        // Only when the maximum itself leaves does the rest have to be looked at again.
+        self.max = if leaving < self.max {
+            self.max.max(value)
+        } else {
+            self.ring[..self.len]
+                .iter()
+                .map(|entry| entry.1)
+                .fold(value, f64::max)
+        };
+    }
+
+    /// The highest value in the window; `None` while it is empty.
+    #[must_use]
+    pub fn max(&self) -> Option<f64> {
+        (self.len > 0).then_some(self.max)
+    }
+
+    /// Seconds that the window covers up to `now`.
+    #[must_use]
+    pub fn span_s(&self, now: Timestamp) -> f64 {
+        let oldest = if self.len == self.ring.len() {
+            self.next
+        } else {
+            0
+        };
+        if self.len == 0 {
+            0.0
+        } else {
+            now.seconds_since(self.ring[oldest].0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maximum_agrees_with_a_plain_scan() {
+        let mut window = PeakWindow::new(7);
+        let mut all = Vec::new();
+        let mut seed = 1_u64;
+        for tick in 0..500_u64 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Few distinct values, so that equal maxima leave one at a time.
+            let value = ((seed >> 33) % 5) as f64;
+            all.push(value);
+            window.push(Timestamp(tick), value);
+            let plain = all
+                .iter()
+                .rev()
+                .take(7)
+                .copied()
+                .fold(f64::NEG_INFINITY, f64::max);
+            assert_eq!(window.max(), Some(plain), "tick {tick}");
+        }
+    }
+
+    #[test]
+    fn empty_window_has_no_maximum() {
+        let mut window = PeakWindow::new(3);
+        assert_eq!(window.max(), None);
+        window.push(Timestamp(1), f64::NAN);
+        assert_eq!(window.max(), None);
+    }
+
+    #[test]
+    fn span_is_the_age_of_the_oldest_value() {
+        let mut window = PeakWindow::new(2);
+        for s in 1..=3_u64 {
+            window.push(Timestamp(s * 1_000_000_000), 1.0);
+        }
+        assert!((window.span_s(Timestamp(4_000_000_000)) - 2.0).abs() < 1e-9);
+    }
+}
