@@ -1,0 +1,189 @@
+//! One line of the journal: its text form, its checksum, and what a valid one may say. Pure.
+//!
+//! A line is `CRC32 kind boot inode file path text`, separated by tabs and ended by a newline; the
+//! checksum covers all after the first tab. Tabs, newlines and backslashes inside are escaped.
+
+/// Version of the format, in the first line.
+pub(super) const VERSION: u32 = 1;
+const HEADER: &str = "llmos-journal";
+
+/// The files that may be restored. A journal that names another file is not believed.
+const FILES: [&str; 3] = ["cpu.max", "memory.high", "memory.max"];
+
+/// A file of a cgroup, as the journal knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) inode: u64,
+    pub(super) file: String,
+}
+
+/// What a file held before LLMOS first wrote to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Original {
+    pub(super) boot: String,
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Record {
+    /// The first line.
+    Header { version: u32 },
+    /// Remember this original. A later one for the same file replaces it.
+    Original(Key, Original),
+    /// The file needs no restoring any more.
+    Done(Key),
+}
+
+impl Record {
+    /// The line, with its newline.
+    pub(super) fn encode(&self) -> String {
+        let body = match self {
+            Self::Header { version } => format!("{HEADER}\t{version}"),
+            Self::Original(key, original) => format!(
+                "original\t{}\t{}\t{}\t{}\t{}",
+                escape(&original.boot),
+                key.inode,
+                escape(&key.file),
+                escape(&original.path),
+                escape(&original.text),
+            ),
+            Self::Done(key) => format!("done\t{}\t{}", key.inode, escape(&key.file)),
+        };
+        format!("{:08x}\t{body}\n", crc32fast::hash(body.as_bytes()))
+    }
+
+    /// The record of a line without its newline, or what is wrong with it.
+    pub(super) fn decode(line: &[u8]) -> Result<Self, &'static str> {
+        let line = std::str::from_utf8(line).map_err(|_| "not UTF-8")?;
+        let (crc, body) = line.split_once('\t').ok_or("no checksum")?;
+        if crc != format!("{:08x}", crc32fast::hash(body.as_bytes())) {
+            return Err("wrong checksum");
+        }
+        let words: Vec<&str> = body.split('\t').collect();
+        match words[..] {
+            [HEADER, version] => version
+                .parse()
+                .map(|version| Self::Header { version })
+                .map_err(|_| "bad version"),
+            ["original", boot, inode, file, path, text] => {
+                let original = Original {
+                    boot: unescape(boot)?,
+                    path: safe_path(unescape(path)?)?,
+                    text: unescape(text)?,
+                };
+                Ok(Self::Original(key(inode, file)?, original))
+            }
+            ["done", inode, file] => Ok(Self::Done(key(inode, file)?)),
+            _ => Err("unknown kind of record"),
+        }
+    }
+}
+
+fn key(inode: &str, file: &str) -> Result<Key, &'static str> {
+    let inode = inode.parse().map_err(|_| "bad inode")?;
+    let file = unescape(file)?;
+    if !FILES.contains(&file.as_str()) {
+        return Err("a file that is never written");
+    }
+    Ok(Key { inode, file })
+}
+
+/// A path that stays below the root.
+fn safe_path(path: String) -> Result<String, &'static str> {
+    if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        return Err("a path outside the hierarchy");
+    }
+    Ok(path)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('\t', "\\t")
+        .replace('\n', "\\n")
+}
+
+fn unescape(text: &str) -> Result<String, &'static str> {
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        plain.push(match letter {
+            '\\' => match letters.next() {
+                Some('\\') => '\\',
+                Some('t') => '\t',
+                Some('n') => '\n',
+                _ => return Err("bad escape"),
+            },
+            other => other,
+        });
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn original() -> Record {
+        Record::Original(
+            Key {
+                inode: 42,
+                file: "cpu.max".into(),
+            },
+            Original {
+                boot: "b".into(),
+                path: "a.slice/odd\\x2d\tname\n".into(),
+                text: "max 100000\n".into(),
+            },
+        )
+    }
+
+    #[test]
+    fn records_survive_the_trip() {
+        let done = Record::Done(Key {
+            inode: 42,
+            file: "memory.max".into(),
+        });
+        for record in [original(), done, Record::Header { version: 1 }] {
+            let line = record.encode();
+            assert_eq!(line.matches('\n').count(), 1, "one line each");
+            assert_eq!(
+                Record::decode(line.trim_end_matches('\n').as_bytes()),
+                Ok(record)
+            );
+        }
+    }
+
+    #[test]
+    fn any_changed_byte_is_noticed() {
+        let line = original().encode();
+        let line = line.trim_end_matches('\n').as_bytes();
+        for at in 0..line.len() {
+            for bit in 0..8 {
+                let mut bad = line.to_vec();
+                bad[at] ^= 1 << bit;
+                assert!(Record::decode(&bad).is_err(), "byte {at} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn dangerous_records_are_refused() {
+        let with = |file: &str, path: &str| {
+            let body = format!("original\tb\t1\t{file}\t{path}\tmax");
+            let line = format!("{:08x}\t{body}", crc32fast::hash(body.as_bytes()));
+            Record::decode(line.as_bytes())
+        };
+        assert!(with("cpu.max", "a/b").is_ok());
+        assert_eq!(
+            with("cgroup.procs", "a"),
+            Err("a file that is never written")
+        );
+        assert_eq!(
+            with("cpu.max", "a/../../etc"),
+            Err("a path outside the hierarchy")
+        );
+        assert_eq!(with("cpu.max", "/etc"), Err("a path outside the hierarchy"));
+    }
+}

@@ -1,0 +1,65 @@
+//! What a restore did, for people.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::Damage;
+
+/// Why an original was dropped and not restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// The cgroup is gone, or another one has its name now.
+    Gone,
+    /// The machine was booted since; cgroups do not outlive that.
+    OtherBoot,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the cgroup is gone",
+            Self::OtherBoot => "the machine was booted since",
+        })
+    }
+}
+
+/// What became of each original. Failed ones stay in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RestoreReport {
+    /// Files that hold their original content again.
+    pub restored: Vec<PathBuf>,
+    /// Files that need no restoring any more.
+    pub skipped: Vec<(PathBuf, Skip)>,
+    /// Files that could not be restored, and why.
+    pub failed: Vec<(PathBuf, String)>,
+    /// Records that were not believed.
+    pub damage: Vec<Damage>,
+}
+
+impl RestoreReport {
+    /// Was there nothing to do?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.restored.is_empty()
+            && self.skipped.is_empty()
+            && self.failed.is_empty()
+            && self.damage.is_empty()
+    }
+}
+
+impl fmt::Display for RestoreReport {
+    /// One line: `3 restored, 1 skipped, 0 failed`, and the count of bad records if there are any.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (restored, skipped) = (self.restored.len(), self.skipped.len());
+        write!(
+            f,
+            "{restored} restored, {skipped} skipped, {} failed",
+            self.failed.len()
+        )?;
+        if self.damage.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ", {} bad records", self.damage.len())
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Puts originals back, in an order that kills nothing.
+//!
+//! A cgroup's originals may be lower than what it uses now, because LLMOS gave it more. A
+//! `memory.max` below use kills at once, `memory.high` below use only reclaims. So: `memory.max`
+//! first when it rises, then `memory.high`; a `memory.max` that falls waits until use is below it,
+//! with `memory.high` at its level to drive use down, and if use stays above it is left as it is
+//! and reported.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::record::{Key, Original};
+use super::report::{RestoreReport, Skip};
+use crate::dir::{Dir, is_gone};
+use crate::parse::{MemoryLimit, memory_limit};
+use crate::write::in_use;
+
+/// How long one restore waits, over all cgroups, for memory use to fall.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Restores the originals, given in the order of their keys. Gives the report, and the keys that
+/// need no restoring any more.
+pub(super) fn restore<'a>(
+    originals: impl Iterator<Item = (&'a Key, &'a Original)>,
+    root: &Path,
+    boot: &str,
+    patience: Duration,
+) -> (RestoreReport, Vec<Key>) {
+    let mut pass = Pass {
+        report: RestoreReport::default(),
+        done: Vec::new(),
+        deadline: Instant::now() + patience,
+    };
+    let originals: Vec<_> = originals.collect();
+    for group in originals.chunk_by(|(a, _), (b, _)| a.inode == b.inode) {
+        pass.cgroup(group, root, boot);
+    }
+    (pass.report, pass.done)
+}
+
+struct Pass {
+    report: RestoreReport,
+    done: Vec<Key>,
+    deadline: Instant,
+}
+
+impl Pass {
+    fn cgroup(&mut self, group: &[(&Key, &Original)], root: &Path, boot: &str) {
+        let Some((first, original)) = group.first() else {
+            return;
+        };
+        let path = root.join(&original.path);
+        let skip = if original.boot != boot {
+            Some(Skip::OtherBoot)
+        } else {
+            match Dir::open(&path, first.inode) {
+                Ok(Some(dir)) => return self.files(group, &dir),
+                Ok(None) => Some(Skip::Gone),
+                Err(error) => {
+                    let failed = group.iter();
+                    let failed = failed.map(|(key, _)| (path.join(&key.file), error.to_string()));
+                    self.report.failed.extend(failed);
+                    None
+                }
+            }
+        };
+        if let Some(skip) = skip {
+            for (key, _) in group {
+                self.report.skipped.push((path.join(&key.file), skip));
+                self.done.push((*key).clone());
+            }
+        }
+    }
+
+    fn files(&mut self, group: &[(&Key, &Original)], dir: &Dir) {
+        let max = group.iter().find(|(key, _)| key.file == "memory.max");
+        let falls = max.and_then(|(_, original)| falling_max(dir, &original.text));
+        // What rises or cannot hurt goes first; a falling memory.max goes last.
+        if falls.is_none()
+            && let Some((key, original)) = max
+        {
+            self.file(key, original, dir);
+        }
+        for (key, original) in group.iter().filter(|(key, _)| key.file != "memory.max") {
+            self.file(key, original, dir);
+        }
+        if let (Some(limit), Some((key, original))) = (falls, max) {
+            match self.make_room(dir, limit) {
+                Ok(()) => self.file(key, original, dir),
+                Err(reason) => {
+                    self.report.failed.push((dir.display(&key.file), reason));
+                }
+            }
+        }
+    }
+
+    fn file(&mut self, key: &Key, original: &Original, dir: &Dir) {
+        let path = dir.display(&key.file);
+        match put_back(dir, &key.file, &original.text) {
+            Ok(true) => self.report.restored.push(path),
+            Ok(false) => self.report.skipped.push((path, Skip::Gone)),
+            Err(error) => {
+                let reason = format!("cannot write {:?}: {error}", original.text.trim());
+                self.report.failed.push((path, reason));
+                return;
+            }
+        }
+        self.done.push(key.clone());
+    }
+
+    /// Waits until use is below `limit`, with `memory.high` there to drive it down meanwhile.
+    fn make_room(&self, dir: &Dir, limit: u64) -> Result<(), String> {
+        let high = dir.read("memory.high").ok().flatten();
+        let lowered = high.as_deref().is_some_and(|text| {
+            let above = memory_limit(text).is_ok_and(|now| now.bytes() > limit);
+            in_use(dir).is_some_and(|current| current > limit)
+                && above
+                && put_back(dir, "memory.high", &limit.to_string()).is_ok()
+        });
+        let outcome = loop {
+            match in_use(dir) {
+                Some(current) if current > limit => {
+                    if Instant::now() >= self.deadline {
+                        break Err(format!(
+                            "left as it is: the original {limit} is below the {current} bytes in \
+                             use and would kill"
+                        ));
+                    }
+                    std::thread::sleep(POLL);
+                }
+                _ => break Ok(()),
+            }
+        };
+        if let (true, Some(high)) = (lowered, high) {
+            put_back(dir, "memory.high", &high)
+                .map_err(|error| format!("memory.high stays at {limit}: {error}"))?;
+        }
+        outcome
+    }
+}
+
+/// The original limit in bytes, if it is lower than the limit in force.
+fn falling_max(dir: &Dir, original: &str) -> Option<u64> {
+    let now = memory_limit(&dir.read("memory.max").ok()??).ok()?;
+    match memory_limit(original).ok()? {
+        MemoryLimit::Bytes(bytes) if now.bytes() > bytes => Some(bytes),
+        _ => None,
+    }
+}
+
+/// Writes the text as it was. cgroups-rs writes typed values in its own form, and drops the
+/// system's error where it takes text, so this is ours. Never creates a file. Cutting to length
+/// means nothing to the kernel's files and keeps plain ones honest. `false`: the cgroup is gone.
+fn put_back(dir: &Dir, file: &str, text: &str) -> io::Result<bool> {
+    match dir.read(file) {
+        Ok(Some(now)) if now == text => return Ok(true),
+        Ok(Some(_)) => {}
+        Ok(None) if dir.is_alive() => return Err(io::ErrorKind::NotFound.into()),
+        Ok(None) => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    let path = dir.pinned().join(file);
+    let written = OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(path)
+        .and_then(|mut opened| opened.write_all(text.as_bytes()));
+    match written {
+        Err(error) if is_gone(&error) => Ok(false),
+        other => other.map(|()| true),
+    }
+}

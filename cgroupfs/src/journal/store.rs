@@ -1,0 +1,214 @@
+//! The journal's file: append with fsync, load with tolerance, compact by rename.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::record::{Key, Original, Record, VERSION};
+use super::{Damage, JournalError};
+
+/// Records that no longer count, beyond which the file is written anew.
+const COMPACT_AT: usize = 256;
+
+/// The records that still count, and the file that holds them.
+#[derive(Debug)]
+pub(super) struct Store {
+    path: PathBuf,
+    file: File,
+    /// Length up to which the file is known to be good.
+    good: u64,
+    live: BTreeMap<Key, Original>,
+    stale: usize,
+    /// Set when a failed append could not be taken back. The next append compacts first.
+    torn: bool,
+}
+
+/// What a journal file holds.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) live: BTreeMap<Key, Original>,
+    pub(super) damage: Vec<Damage>,
+    stale: usize,
+    clean: bool,
+}
+
+impl Store {
+    /// Opens the journal of a state directory, and makes one if there is none.
+    pub(super) fn open(state_dir: &Path) -> Result<(Self, Vec<Damage>), JournalError> {
+        let path = state_dir.join("journal");
+        let failed = |source| JournalError::Io {
+            path: path.clone(),
+            source,
+        };
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let loaded = load(bytes.as_deref().unwrap_or_default(), &path)?;
+        if !loaded.damage.is_empty() {
+            // Kept for people to look at; the journal itself is cleaned below.
+            fs::copy(&path, path.with_extension("damaged")).map_err(failed)?;
+        }
+        let file = if loaded.clean {
+            OpenOptions::new()
+                .append(true)
+                .open(&path)
+                .map_err(failed)?
+        } else {
+            write_anew(&path, &loaded.live).map_err(failed)?
+        };
+        let good = file.metadata().map_err(failed)?.len();
+        let Loaded {
+            live,
+            damage,
+            stale,
+            clean,
+        } = loaded;
+        let stale = if clean { stale } else { 0 };
+        Ok((
+            Self {
+                path,
+                file,
+                good,
+                live,
+                stale,
+                torn: false,
+            },
+            damage,
+        ))
+    }
+
+    /// The originals that are still to be restored.
+    pub(super) fn live(&self) -> &BTreeMap<Key, Original> {
+        &self.live
+    }
+
+    /// Makes an original safe on disk.
+    pub(super) fn remember(&mut self, key: Key, original: Original) -> Result<(), JournalError> {
+        self.append(&[Record::Original(key.clone(), original.clone())])?;
+        if self.live.insert(key, original).is_some() {
+            self.stale += 1;
+        }
+        Ok(())
+    }
+
+    /// Marks files as restored. Compacts when little of the file still counts.
+    pub(super) fn done(&mut self, keys: &[Key]) -> Result<(), JournalError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<_> = keys.iter().cloned().map(Record::Done).collect();
+        self.append(&records)?;
+        for key in keys {
+            self.live.remove(key);
+            self.stale += 2;
+        }
+        if self.live.is_empty() || self.stale > COMPACT_AT.max(2 * self.live.len()) {
+            self.compact()?;
+        }
+        Ok(())
+    }
+
+    fn compact(&mut self) -> Result<(), JournalError> {
+        let failed = |source| JournalError::Io {
+            path: self.path.clone(),
+            source,
+        };
+        self.file = write_anew(&self.path, &self.live).map_err(failed)?;
+        self.good = self.file.metadata().map_err(failed)?.len();
+        self.stale = 0;
+        self.torn = false;
+        Ok(())
+    }
+
+    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        if self.torn {
+            self.compact()?;
+        }
+        let text: String = records.iter().map(Record::encode).collect();
+        let written = self
+            .file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data());
+        match written {
+            Ok(()) => {
+                self.good += text.len() as u64;
+                Ok(())
+            }
+            Err(source) => {
+                // A half record would swallow the next one, so take it back.
+                self.torn = self.file.set_len(self.good).is_err();
+                Err(JournalError::Io {
+                    path: self.path.clone(),
+                    source,
+                })
+            }
+        }
+    }
+}
+
+/// Reads records until the end; bad ones are reported and passed over. A last line that was cut
+/// short is what a crash leaves behind: its write to the cgroup never happened.
+pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Loaded, JournalError> {
+    let mut loaded = Loaded {
+        clean: bytes.ends_with(b"\n"),
+        ..Loaded::default()
+    };
+    let mut offset = 0;
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let whole = line.strip_suffix(b"\n");
+        match Record::decode(whole.unwrap_or(line)) {
+            Ok(Record::Header { version: VERSION }) => {}
+            Ok(Record::Header { version }) => {
+                return Err(JournalError::Version {
+                    path: path.to_owned(),
+                    version,
+                });
+            }
+            Ok(Record::Original(key, original)) => {
+                loaded.stale += usize::from(loaded.live.insert(key, original).is_some());
+            }
+            Ok(Record::Done(key)) => {
+                loaded.stale += 1 + usize::from(loaded.live.remove(&key).is_some());
+            }
+            Err(_) if whole.is_none() => {}
+            Err(reason) => {
+                let path = path.to_owned();
+                loaded.damage.push(Damage {
+                    path,
+                    line: index + 1,
+                    offset,
+                    reason,
+                });
+            }
+        }
+        offset += line.len();
+    }
+    loaded.clean &= loaded.damage.is_empty();
+    Ok(loaded)
+}
+
+/// Writes a journal of these records beside the old one, makes it safe, and swaps them.
+fn write_anew(path: &Path, live: &BTreeMap<Key, Original>) -> io::Result<File> {
+    let new = path.with_extension("new");
+    let mut text = Record::Header { version: VERSION }.encode();
+    for (key, original) in live {
+        text.push_str(&Record::Original(key.clone(), original.clone()).encode());
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    if let Some(dir) = path.parent() {
+        File::open(dir)?.sync_all()?;
+    }
+    OpenOptions::new().append(true).open(path)
+}

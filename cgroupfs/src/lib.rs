@@ -1,0 +1,31 @@
+//! cgroup v2 files: readers by controller, the tree walk, and the only code that writes limits.
+//!
+//! Every function takes the root of the hierarchy as an argument, so that tests work on plain
+//! directories. Nothing here decides what a limit should be.
+//!
+//! - [`Root`] finds the hierarchy and says which controllers it offers.
+//! - [`walk`] lists its cgroups, [`CgroupReader`] reads one of them.
+//! - [`LimitWriter`] writes limits. It cannot be made without a [`WritePermit`] (mode `enforce`)
+//!   and a [`Journal`], and it journals a file's original content before it first writes to it.
+//! - [`restore_all`] puts the originals back after a crash.
+//!
+//! Invariant: no path but `write/` and `journal/restore.rs` opens a cgroup file for writing.
+
+mod dir;
+pub mod journal;
+mod parse;
+mod read;
+mod root;
+mod walk;
+mod write;
+
+pub use dir::CgroupRef;
+pub use journal::{Damage, Journal, JournalError, RestoreReport, Skip, restore_all};
+pub use parse::{CpuMax, Garbage, MemoryLimit, Pressure};
+pub use read::{
+    CgroupReader, CpuReading, FileBudget, FileProblem, MemoryEvents, MemoryReading, Outcome,
+    Reading, Scratch,
+};
+pub use root::{Controllers, Layout, Root, RootError};
+pub use walk::{Entry, Walk, WalkError, find_by_id, walk};
+pub use write::{LimitWriter, SetError, SetReport, WritePermit, quantise};

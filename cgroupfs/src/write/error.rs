@@ -1,0 +1,75 @@
+//! Why a limit was not set.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::journal::JournalError;
+use crate::parse::Garbage;
+
+/// Why a limit was not set. The file keeps what it held, but for [`SetError::ReadBack`].
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// The cgroup is gone, or another one has its name. Normal.
+    #[error("{0} is gone")]
+    Gone(PathBuf),
+    /// The cgroup is there, the file is not.
+    #[error("{0} does not exist, expected its controller to be enabled for this cgroup")]
+    NoFile(PathBuf),
+    /// The value is no limit.
+    #[error("{path}: cannot set {value}, expected a number that is not negative")]
+    Invalid {
+        /// Which file.
+        path: PathBuf,
+        /// The value that was asked for.
+        value: f64,
+    },
+    /// A lower `memory.max` than the memory in use would kill processes at once.
+    #[error("{path}: {wanted} is below the {current} bytes in use and would kill")]
+    WouldKill {
+        /// Which file.
+        path: PathBuf,
+        /// The limit that was asked for, in bytes.
+        wanted: u64,
+        /// Bytes in use.
+        current: u64,
+    },
+    /// The file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file holds something unknown, so its limit is left alone.
+    #[error("{path}: {garbage}")]
+    Garbage {
+        /// Which file.
+        path: PathBuf,
+        /// What was expected and found.
+        garbage: Garbage,
+    },
+    /// The original could not be made safe, so nothing was written.
+    #[error("not written, because the original is not safe: {0}")]
+    Journal(#[from] JournalError),
+    /// The kernel refused the write.
+    #[error("cannot write {value:?} to {path}: {source}")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What was written.
+        value: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The write went through, but the file holds something else.
+    #[error("{path} holds {found:?} after {wanted:?} was written")]
+    ReadBack {
+        /// Which file.
+        path: PathBuf,
+        /// What was written.
+        wanted: String,
+        /// What the file holds.
+        found: String,
+    },
+}

@@ -1,0 +1,259 @@
+//! The one writer of limits: journal, compare, write, read back.
+
+mod error;
+mod put;
+pub(crate) mod value;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use llmos_engine::decide::Knob;
+use llmos_engine::policy::Mode;
+
+pub use error::SetError;
+pub use value::quantise;
+
+use crate::dir::{CgroupRef, Dir, is_gone};
+use crate::journal::{Journal, JournalError, RestoreReport};
+use crate::parse::{self, MemoryLimit};
+use value::{Content, page_size};
+
+/// Proof that the agent may write limits. Only mode `enforce` gives one.
+#[derive(Debug)]
+pub struct WritePermit(());
+
+impl WritePermit {
+    /// The permit, in mode `enforce`; `None` in `observe`.
+    #[must_use]
+    pub fn of(mode: Mode) -> Option<Self> {
+        match mode {
+            Mode::Enforce => Some(Self(())),
+            Mode::Observe => None,
+        }
+    }
+}
+
+/// What a call to [`LimitWriter::set`] did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SetReport {
+    /// The limit before, in the knob's unit; infinite for `max`.
+    pub from: f64,
+    /// The limit now, in the knob's unit, as read back.
+    pub to: f64,
+    /// Was anything written? Not if the file held the wanted value already.
+    pub written: bool,
+}
+
+/// Writes limits, and takes them back.
+#[derive(Debug)]
+pub struct LimitWriter {
+    root: PathBuf,
+    journal: Journal,
+    cgroups: BTreeMap<u64, Touched>,
+    page: u64,
+}
+
+/// A cgroup that was written to.
+#[derive(Debug)]
+struct Touched {
+    dir: Dir,
+    /// What each file held after our last write.
+    last: BTreeMap<Knob, Content>,
+}
+
+impl LimitWriter {
+    /// A writer for the hierarchy at `root`. Restore leftovers in the journal first.
+    #[must_use]
+    pub fn new(_permit: WritePermit, root: PathBuf, journal: Journal) -> Self {
+        Self {
+            root,
+            journal,
+            cgroups: BTreeMap::new(),
+            page: page_size(),
+        }
+    }
+
+    /// Sets a limit, in cores or bytes, infinite for `max`. Before the first write to a file its
+    /// original content is on disk. A value changed by somebody else since our last write is what
+    /// people would have without us, so it becomes the original.
+    ///
+    /// # Errors
+    /// [`SetError::Gone`] is normal; see [`SetError`] for the rest.
+    pub fn set(
+        &mut self,
+        cgroup: CgroupRef<'_>,
+        knob: Knob,
+        value: f64,
+    ) -> Result<SetReport, SetError> {
+        let touched = Self::touch(&mut self.cgroups, &self.root, cgroup, knob)?;
+        let dir = &touched.dir;
+        let path = || dir.display(knob.file());
+        let before = read(dir, knob)?;
+        let current = parse_content(dir, knob, &before)?;
+        let wanted = current
+            .with_value(value, self.page)
+            .ok_or_else(|| SetError::Invalid {
+                path: path(),
+                value,
+            })?;
+        if wanted == current {
+            return Ok(SetReport {
+                from: current.value(),
+                to: current.value(),
+                written: false,
+            });
+        }
+        refuse_to_kill(dir, knob, wanted)?;
+        let foreign = touched
+            .last
+            .get(&knob)
+            .is_some_and(|last| !last.is_near(current, self.page));
+        self.journal
+            .keep_original(cgroup, knob.file(), &before, foreign)?;
+        put::put(dir, knob, wanted).map_err(|source| write_error(dir, knob, wanted, source))?;
+        let after = parse_content(dir, knob, &read(dir, knob)?)?;
+        touched.last.insert(knob, after);
+        if !after.is_near(wanted, self.page) {
+            let (wanted, found) = (text(wanted), text(after));
+            return Err(SetError::ReadBack {
+                path: touched.dir.display(knob.file()),
+                wanted,
+                found,
+            });
+        }
+        Ok(SetReport {
+            from: current.value(),
+            to: after.value(),
+            written: true,
+        })
+    }
+
+    /// What we last wrote to this file of this cgroup, in the knob's unit. `None` if nothing.
+    #[must_use]
+    pub fn last_written(&self, id: u64, knob: Knob) -> Option<f64> {
+        self.cgroups
+            .get(&id)?
+            .last
+            .get(&knob)
+            .map(|content| content.value())
+    }
+
+    /// Has somebody else changed the file since our last write, if it holds `value` now?
+    #[must_use]
+    pub fn is_foreign(&self, id: u64, knob: Knob, value: f64) -> bool {
+        let last = self
+            .cgroups
+            .get(&id)
+            .and_then(|touched| touched.last.get(&knob));
+        last.is_some_and(|last| {
+            last.with_value(value, self.page)
+                .is_none_or(|found| !last.is_near(found, self.page))
+        })
+    }
+
+    /// Ids of the cgroups that hold limits of ours.
+    pub fn touched(&self) -> impl Iterator<Item = u64> + '_ {
+        self.journal.live_ids()
+    }
+
+    /// Puts the originals of one cgroup back.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; what became of the files is in the report.
+    pub fn restore_cgroup(&mut self, id: u64) -> Result<RestoreReport, JournalError> {
+        self.cgroups.remove(&id);
+        self.journal.restore_cgroup(&self.root, id)
+    }
+
+    /// Puts all originals back.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; what became of the files is in the report.
+    pub fn restore_all(&mut self) -> Result<RestoreReport, JournalError> {
+        self.cgroups.clear();
+        self.journal.restore_all(&self.root)
+    }
+
+    fn touch<'a>(
+        cgroups: &'a mut BTreeMap<u64, Touched>,
+        root: &std::path::Path,
+        cgroup: CgroupRef<'_>,
+        knob: Knob,
+    ) -> Result<&'a mut Touched, SetError> {
+        use std::collections::btree_map::Entry;
+        match cgroups.entry(cgroup.id) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                let path = root.join(cgroup.path);
+                match Dir::open(&path, cgroup.id) {
+                    Ok(Some(dir)) => Ok(entry.insert(Touched {
+                        dir,
+                        last: BTreeMap::new(),
+                    })),
+                    Ok(None) => Err(SetError::Gone(path)),
+                    Err(source) => Err(SetError::Read {
+                        path: path.join(knob.file()),
+                        source,
+                    }),
+                }
+            }
+        }
+    }
+}
+
+fn read(dir: &Dir, knob: Knob) -> Result<String, SetError> {
+    let path = dir.display(knob.file());
+    match dir.read(knob.file()) {
+        Ok(Some(text)) if dir.is_alive() => Ok(text),
+        Ok(_) if !dir.is_alive() => Err(SetError::Gone(path)),
+        Ok(_) => Err(SetError::NoFile(path)),
+        Err(source) => Err(SetError::Read { path, source }),
+    }
+}
+
+fn parse_content(dir: &Dir, knob: Knob, text: &str) -> Result<Content, SetError> {
+    Content::parse(knob, text).map_err(|garbage| SetError::Garbage {
+        path: dir.display(knob.file()),
+        garbage,
+    })
+}
+
+fn write_error(dir: &Dir, knob: Knob, wanted: Content, source: std::io::Error) -> SetError {
+    let path = dir.display(knob.file());
+    if is_gone(&source) {
+        return SetError::Gone(path);
+    }
+    SetError::Write {
+        path,
+        value: text(wanted),
+        source,
+    }
+}
+
+/// The last guard before a write that no decision may cross.
+fn refuse_to_kill(dir: &Dir, knob: Knob, wanted: Content) -> Result<(), SetError> {
+    let (Knob::MemoryMax, Content::Memory(MemoryLimit::Bytes(wanted))) = (knob, wanted) else {
+        return Ok(());
+    };
+    match in_use(dir) {
+        Some(current) if current > wanted => Err(SetError::WouldKill {
+            path: dir.display(knob.file()),
+            wanted,
+            current,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// `memory.current`, if it can be read.
+pub(crate) fn in_use(dir: &Dir) -> Option<u64> {
+    let text = dir.read("memory.current").ok()??;
+    parse::number(&text, "a number of bytes").ok()
+}
+
+fn text(content: Content) -> String {
+    match content {
+        Content::Cpu(max) => max.to_string(),
+        Content::Memory(limit) => limit.to_string(),
+    }
+}
