@@ -5,13 +5,22 @@ import sys
 import time
 from pathlib import Path
 
+from . import data
+
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+
+
+def sizes(text):
+    parts = text.split("-")
+    if not all(n.isdigit() and int(n) > 0 for n in parts):
+        raise argparse.ArgumentTypeError(f"expected units per layer such as 64-32, found {text!r}")
+    return [int(n) for n in parts]
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     parser.add_argument("--traces", required=True, type=Path, help="folder of .csv or .csv.gz traces")
-    parser.add_argument("--sizes", default="64-32", help="LSTM units per layer, such as 64-32 or 128-64")
+    parser.add_argument("--sizes", type=sizes, default="64-32", help="LSTM units per layer, such as 64-32 or 128-64")
     parser.add_argument("--out", type=Path, help="folder for the model (default: artifacts/lstm-SIZES beside the pipeline)")
     parser.add_argument("--steps", type=int, default=4000, help="training steps; the same seed and steps give the same model")
     parser.add_argument("--minutes", type=float, help="stop training after this long, even before --steps")
@@ -22,18 +31,18 @@ def arguments():
 
 def main():
     args = arguments()
-    # Imported here so that --help and argument errors do not wait for PyTorch.
-    from . import card, data, evaluate, export, graph, net, pictures, train
-
     begin = time.monotonic()
-    sizes = [int(n) for n in args.sizes.split("-")]
-    name = f"lstm-{args.sizes}"
+    name = "lstm-" + "-".join(str(n) for n in args.sizes)
     out = args.out or ARTIFACTS / name
     series = data.read_folder(args.traces)
-    trained, how = train.train(series, sizes, args.steps, args.minutes, args.seed, args.threads)
+    # Imported only now, so that --help and bad arguments do not wait for PyTorch.
+    from . import card, check, evaluate, export, graph, net, pictures, train
+
+    trained, how = train.train(series, args.sizes, args.steps, args.minutes, args.seed, args.threads)
     ticks = sorted({s.step_s for s in series})
-    export.export(out, graph.build(*net.weights(trained), name), name, sizes, ticks, how)
+    export.export(out, graph.build(*net.weights(trained), name), name, args.sizes, ticks, how)
     path = out / "model.onnx"
+    print(f"graph equals the trained network within {check.same(trained, path):.1g}", file=sys.stderr)
     found = evaluate.table(evaluate.evaluate(path, series))
     pictures.bars(found, out / "skill.png")
     pictures.bands(path, series, out / "forecasts.png")

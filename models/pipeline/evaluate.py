@@ -21,9 +21,9 @@ def pinball(pred, y):
 
 
 def evaluate(path, series, progress=sys.stderr):
-    """A list of one result per series: losses per method and horizon, coverage per horizon and quantile.
+    """A list of one result per series: losses per method and horizon, coverage and room per horizon and quantile.
 
-    Losses are in units of the series' size (99.5th percentile of its training part).
+    Losses and room (mean of forecast minus peak) are in units of the series' size (99.5th percentile of its training part).
     """
     model = Model(path)
     order = sorted(series, key=lambda s: len(s.values))
@@ -55,7 +55,7 @@ def score(series, x, warm, own):
     """Losses and coverage of one series; `own` is the model's forecast [t, 8] in raw units."""
     top = peaks(x)
     n = len(spec.QUANTILES)
-    loss, cover = {}, {}
+    loss, cover, room = {}, {}, {}
     for k, h in enumerate(spec.HORIZONS):
         valid = ~np.isnan(top[:, k])
         valid[:warm] = False
@@ -69,11 +69,12 @@ def score(series, x, warm, own):
             loss[name, h] = pinball(f, truth).mean(axis=0) / series.peak
         # A forecast equal to the peak covers it; f32 rounding must not decide that.
         cover[h] = (truth[:, None] <= mine + 1e-6 * series.peak).mean(axis=0)
-    return {"series": series, "loss": loss, "cover": cover}
+        room[h] = (mine - truth[:, None]).mean(axis=0) / series.peak
+    return {"series": series, "loss": loss, "cover": cover, "room": room}
 
 
 def table(results):
-    """Group -> horizon -> {loss: {method: mean pinball}, by_quantile, cover, wins, series}; each series weighs the same."""
+    """Group -> horizon -> {loss: {method: mean pinball}, cover, room, wins, series}; each series weighs the same."""
     out = {}
     for group in sorted({r["series"].group for r in results}):
         mine = [r for r in results if r["series"].group == group]
@@ -82,12 +83,11 @@ def table(results):
             if not rows:
                 continue
             names = [name for name, at in rows[0]["loss"] if at == h]
-            by_quantile = {m: np.mean([r["loss"][m, h] for r in rows], axis=0) for m in names}
             best = [min(r["loss"][m, h].mean() for m in names if m != "model") for r in rows]
             out.setdefault(group, {})[h] = {
-                "loss": {m: float(v.mean()) for m, v in by_quantile.items()},
-                "by_quantile": by_quantile,
+                "loss": {m: float(np.mean([r["loss"][m, h] for r in rows])) for m in names},
                 "cover": np.mean([r["cover"][h] for r in rows], axis=0),
+                "room": np.median([r["room"][h] for r in rows], axis=0),
                 "wins": float(np.mean([r["loss"]["model", h].mean() < b for r, b in zip(rows, best)])),
                 "series": len(rows),
             }

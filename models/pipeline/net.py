@@ -7,6 +7,7 @@ from torch import nn
 from . import spec
 
 Q = len(spec.QUANTILES)
+LEVELS = 5  # the first features: value, averages, ring, all in scale units and clipped
 
 
 class Net(nn.Module):
@@ -29,6 +30,13 @@ class Net(nn.Module):
             skip[1, 1] = skip[1, 3] = 0.5
             self.head.bias.zero_()
             self.head.bias[2:] = -2.5
+        # The head sees the levels only: the LSTM squashes a wild scale_jump, a straight line would not.
+        seen = torch.ones_like(self.head.weight)
+        seen[:, self.sizes[-1] + LEVELS :] = 0
+        self.register_buffer("seen", seen)
+
+    def head_weight(self):
+        return self.head.weight * self.seen
 
     def start(self, rows):
         return [(torch.zeros(1, rows, n), torch.zeros(1, rows, n)) for n in self.sizes]
@@ -38,7 +46,8 @@ class Net(nn.Module):
         for layer, s in zip(self.layers, state):
             out, s = layer(out, s)
             after.append(s)
-        return quantiles(self.head(torch.cat([out, x], dim=-1))), after
+        z = nn.functional.linear(torch.cat([out, x], dim=-1), self.head_weight(), self.head.bias)
+        return quantiles(z), after
 
 
 def quantiles(z):
@@ -47,7 +56,8 @@ def quantiles(z):
     near = torch.cumsum(torch.cat([z[..., 0:1], grow[..., : Q - 1]], dim=-1), dim=-1)
     far = torch.cumsum(torch.cat([z[..., 1:2], grow[..., Q - 1 :]], dim=-1), dim=-1)
     # The peak of 30 ticks is never below the peak of the first 5 of them.
-    return torch.cat([near, torch.maximum(near, far)], dim=-1)
+    # Its loss must not teach the near one, nor stop teaching where the near one hides it.
+    return torch.cat([near, far + (torch.maximum(near, far) - far).detach()], dim=-1)
 
 
 def weights(net):
@@ -58,4 +68,4 @@ def weights(net):
         b = (layer.bias_ih_l0 + layer.bias_hh_l0).detach().numpy()
         order = np.concatenate([np.arange(0, 2 * n), np.arange(3 * n, 4 * n), np.arange(2 * n, 3 * n)])
         cells.append((w[:, order].copy(), b[order].copy()))
-    return cells, (net.head.weight.detach().numpy().T.copy(), net.head.bias.detach().numpy().copy())
+    return cells, (net.head_weight().detach().numpy().T.copy(), net.head.bias.detach().numpy().copy())

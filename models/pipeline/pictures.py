@@ -12,22 +12,29 @@ from .features import peaks
 from .runner import Model, stream
 
 SHOWN = 240  # ticks in each forecast panel
+FAR_LEFT = -100  # % skill at which a bar is cut
 INK, BLUE, GREY = "#222222", "#2563a8", "#9a9a9a"
 
 
 def bars(found, path):
-    """Skill of the model per group and horizon."""
+    """Skill of the model per group and horizon; bars that run out of the picture carry their number."""
     groups = list(found)
-    fig, ax = plt.subplots(figsize=(7.5, 0.42 * len(groups) + 1.3))
+    fig, ax = plt.subplots(figsize=(7.5, 0.36 * len(groups) + 1.2))
     at = np.arange(len(groups))[::-1]
     for k, (h, colour) in enumerate(zip(spec.HORIZONS, ("#8fb8de", BLUE))):
-        values = [100 * skill(found[g][h])[1] if h in found[g] else 0.0 for g in groups]
-        ax.barh(at + 0.19 - 0.38 * k, values, height=0.36, color=colour, label=f"peak of the next {h} ticks")
+        values = np.array([100 * skill(found[g][h])[1] if h in found[g] else 0.0 for g in groups])
+        y = at + 0.19 - 0.38 * k
+        ax.barh(y, np.maximum(values, FAR_LEFT), height=0.36, color=colour, label=f"peak of the next {h} ticks")
+        for v, row in zip(values, y):
+            if v < FAR_LEFT:
+                ax.text(FAR_LEFT + 1, row, f"{v:.0f} %", fontsize=7, va="center", color="white" if k else INK)
     ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_xlim(FAR_LEFT, 50)
+    ax.set_ylim(-0.6, len(groups) - 0.4)
     ax.set_yticks(at, groups, fontsize=8)
     ax.set_xlabel("pinball loss saved against the best simple baseline of that row (%)", fontsize=8)
     ax.tick_params(axis="x", labelsize=8)
-    ax.legend(fontsize=8, loc="lower right", frameon=True)
+    ax.legend(fontsize=8, ncol=2, loc="lower left", bbox_to_anchor=(0, 1.0), frameon=False)
     ax.grid(axis="x", alpha=0.25)
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
@@ -64,14 +71,18 @@ def bands(model_path, series, path):
 
 
 def pick(series):
-    """The middle series of up to five groups, CPU first, so that no panel is chosen for its looks."""
+    """Of the largest groups the series that is middling restless, so that no panel is chosen for its looks."""
     groups = {}
     for s in series:
         groups.setdefault(s.group, []).append(s)
     rich = sorted(groups, key=lambda g: -sum(len(s.values) for s in groups[g]))
     order = [g for r in ("cpu", "memory", "network") for g in rich if g.endswith(r)]
-    first = [g for r in spec.RESOURCES for g in [g for g in order if g.endswith(r)][: 3 if r == "cpu" else 1]]
-    return [sorted(groups[g], key=lambda s: s.name)[len(groups[g]) // 2] for g in first]
+    first = [g for r in spec.RESOURCES for g in [g for g in order if g.endswith(r)][: 3 if r == "cpu" else 2 if r == "memory" else 1]]
+    return [sorted(groups[g], key=restless)[len(groups[g]) // 2] for g in first]
+
+
+def restless(series):
+    return float(np.nanstd(np.diff(series.values[series.cut :]))) / series.peak
 
 
 def liveliest(x):

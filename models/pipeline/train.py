@@ -12,7 +12,7 @@ from . import spec
 from .lanes import Lanes, validation
 from .net import Net
 
-LANES, CHUNK = 192, 64
+LANES, CHUNK = 96, 128
 LR_TOP, LR_END = 4e-3, 5e-5
 WARM_STEPS = 50
 # A tail quantile's loss is small by nature; it is what limits are set by, so it gets a little more say.
@@ -20,24 +20,24 @@ QUANTILE_WEIGHTS = (1.0, 1.5, 2.0, 3.0)
 AVERAGE = 0.99  # decay of the averaged weights, which are what is validated and released
 
 
-def pinball(pred, y, mask):
-    """Weighted pinball loss for pred [..., 8], y [..., 2], mask [..., 2]: per item, zero where masked."""
+def pinball(pred, y, weight):
+    """Pinball loss for pred [..., 8], y [..., 2], weight [..., 2] (0 = no target): weighted, per item."""
     q = torch.tensor(spec.QUANTILES)
     w = torch.tensor(QUANTILE_WEIGHTS)
     pred = pred.unflatten(-1, (len(spec.HORIZONS), len(spec.QUANTILES)))
     d = y.unsqueeze(-1) - pred
-    return (torch.maximum(q * d, (q - 1) * d) * w).mean(-1) * mask
+    return (torch.maximum(q * d, (q - 1) * d) * w).mean(-1) * weight
 
 
 def score(net, batch):
     """Validation loss: mean over series groups, every group the same weight."""
-    x, y, mask, weight = batch
+    x, y, w, share = batch
     net.eval()
     with torch.no_grad():
         pred, _ = net(x, net.start(x.shape[1]))
-        loss = pinball(pred, y, mask).sum((0, 2)) / mask.sum((0, 2)).clamp(min=1)
+        loss = pinball(pred, y, w).sum((0, 2)) / (w > 0).sum((0, 2)).clamp(min=1)
     net.train()
-    seen = (mask.sum((0, 2)) > 0) * weight
+    seen = ((w > 0).sum((0, 2)) > 0) * share
     return float((loss * seen).sum() / seen.sum())
 
 
@@ -66,11 +66,11 @@ def train(series, sizes, steps, minutes=None, seed=1, threads=1, lanes=LANES, pr
         rate = LR_END + 0.5 * (LR_TOP - LR_END) * (1 + math.cos(math.pi * min(done, 1.0)))
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, step / WARM_STEPS)
-        x, y, mask, reset = (torch.from_numpy(a) for a in source.chunk())
+        x, y, w, reset = (torch.from_numpy(a) for a in source.chunk())
         keep = (~reset).float()[None, :, None]
         state = [(h.detach() * keep, c.detach() * keep) for h, c in state]
         pred, state = net(x, state)
-        loss = pinball(pred, y, mask).sum() / mask.sum().clamp(min=1)
+        loss = pinball(pred, y, w).sum() / (w > 0).sum().clamp(min=1)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
