@@ -87,21 +87,19 @@ pub struct Pressure {
 }
 
 /// Values of the wanted keys of a `key value` file, in the order asked for. A key that is not
-/// there is `None`; a line that is not a pair, or a wanted value that is no number, is garbage.
+/// there is `None`; a line that is not a key and a number is garbage.
 pub(crate) fn flat_keys<const N: usize>(
     text: &str,
     keys: [&str; N],
 ) -> Result<[Option<u64>; N], Garbage> {
     let mut values = [None; N];
     for line in text.lines() {
-        let Some((key, value)) = line.split_once(' ') else {
-            return Err(Garbage::new("lines of a key and a number", line));
-        };
+        let (key, value) = line
+            .split_once(' ')
+            .and_then(|(key, value)| Some((key, value.trim().parse::<u64>().ok()?)))
+            .ok_or_else(|| Garbage::new("lines of a key and a number", line))?;
         if let Some(at) = keys.iter().position(|wanted| *wanted == key) {
-            values[at] = Some(
-                number(value, "a number after the key")
-                    .map_err(|_| Garbage::new("lines of a key and a number", line))?,
-            );
+            values[at] = Some(value);
             if values.iter().all(Option::is_some) {
                 break;
             }
