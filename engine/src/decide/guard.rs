@@ -94,12 +94,6 @@ impl Guard {
         let lowest = (from - step).min(ceiling);
         if from.is_finite() && lowest > wanted + quantum / 2.0 {
             let value = in_bounds(lowest, &proposal);
-            // Rounding up must not turn the step into a hold for ever.
-            let value = if value < from {
-                value
-            } else {
-                (from - quantum).max(wanted)
-            };
             reasons.push(Reason::StepLimit {
                 fraction: policy.max_step_down,
                 value,
@@ -127,7 +121,9 @@ impl Guard {
 fn in_bounds(value: f64, proposal: &Proposal) -> f64 {
     // A hair less, so that a value that is a multiple already stays where it is.
     let steps = (value / proposal.quantum - 1e-6).ceil();
-    (steps * proposal.quantum)
+    // Divided by the inverse, which is a whole number or a power of two: 7 steps of 0.01 are then
+    // the same number as 0.07.
+    (steps / proposal.quantum.recip())
         .max(proposal.floor)
         .min(proposal.ceiling)
 }

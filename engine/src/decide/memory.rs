@@ -55,8 +55,8 @@ pub struct MemoryState {
 }
 
 /// The decisions on both limits; `None` where there is no such limit to decide on. Where one of
-/// them is not a hold, `memory.high` is not above `memory.max` (unless it was above the ceiling
-/// when it came, and may not fall yet).
+/// them is not a hold, `memory.high` is not above `memory.max` (unless it came infinite or above
+/// the ceiling, and may not fall yet).
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemoryTargets {
     /// On `memory.high`.

@@ -1,0 +1,242 @@
+//! Bookkeeping of the batch: whose state is whose, who drives, and what a bad model can do.
+
+mod common;
+
+use common::{NODE, SECOND, UNLIMITED};
+use llmos_engine::forecast::{
+    Model, ModelError, OUTPUTS, Observation, Resource, SeriesForecaster, Source, StateRows,
+    features,
+};
+use llmos_engine::policy::Policy;
+use llmos_engine::sample::RawSample;
+use llmos_engine::units::{CgroupId, Timestamp};
+use llmos_engine::{Engine, TickInput, WorkloadInput};
+
+/// Counts its steps per row in the row's state and answers with one and a hundred-thousandth of
+/// that count in every output: good enough to drive a constant series, and a forecast tells whose
+/// state it came from. Fails on demand.
+struct Counting {
+    fail: bool,
+    /// A row that gets a NaN.
+    poison: Option<usize>,
+}
+
+impl Model for Counting {
+    fn name(&self) -> &str {
+        "counting"
+    }
+
+    fn state_width(&self) -> usize {
+        2
+    }
+
+    fn step(
+        &mut self,
+        rows: usize,
+        features: &[f32],
+        state: &mut StateRows,
+        outputs: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        assert_eq!(features.len(), rows * features::COUNT);
+        assert_eq!((state.h.len(), state.c.len()), (rows * 2, rows * 2));
+        if self.fail {
+            return Err(ModelError::Failed("out of luck".to_owned()));
+        }
+        outputs.clear();
+        for row in 0..rows {
+            state.h[row * 2] += 1.0;
+            state.c[row * 2 + 1] += 1.0;
+            assert!(
+                (state.h[row * 2] - state.c[row * 2 + 1]).abs() < 1e-6,
+                "h and c belong together"
+            );
+            let answer = if self.poison == Some(row) {
+                f32::NAN
+            } else {
+                1.0 + state.h[row * 2] / 1e5
+            };
+            outputs.extend([answer; OUTPUTS]);
+        }
+        Ok(())
+    }
+}
+
+const GOOD: Counting = Counting {
+    fail: false,
+    poison: None,
+};
+
+fn seen(id: u64, cpu: f64) -> Observation {
+    Observation {
+        id: CgroupId(id),
+        cpu: Some(cpu),
+        memory: None,
+        network: None,
+    }
+}
+
+/// The count in the forecast of a workload whose scale is 1 core.
+fn count(series: &SeriesForecaster, id: u64) -> f64 {
+    let forecast = series
+        .forecast(CgroupId(id), Resource::Cpu)
+        .expect("a forecast");
+    assert_eq!(forecast.source, Source::Model, "workload {id}");
+    (forecast.at(0, 0.5) - 1.0) * 1e5
+}
+
+#[test]
+fn state_stays_with_its_workload_when_others_go() {
+    let mut series = SeriesForecaster::default();
+    let mut model = GOOD;
+    let all = |ids: &[u64]| ids.iter().map(|id| seen(*id, 1.0)).collect::<Vec<_>>();
+    // Workloads come ten ticks apart, so each has a count of its own.
+    let mut ids = Vec::new();
+    for id in 1..=5 {
+        ids.push(id);
+        for _ in 0..10 {
+            series
+                .tick(&all(&ids), Some(&mut model))
+                .expect("a good model");
+        }
+    }
+    for _ in 0..50 {
+        series
+            .tick(&all(&ids), Some(&mut model))
+            .expect("a good model");
+    }
+    // Counts are now 100, 90, 80, 70, 60.
+    series
+        .tick(&all(&[5, 3, 1]), Some(&mut model))
+        .expect("a good model");
+    assert_eq!(series.len(), 3);
+    for (id, expected) in [(1, 101.0), (3, 81.0), (5, 61.0)] {
+        assert!((count(&series, id) - expected).abs() < 0.1, "workload {id}");
+    }
+}
+
+#[test]
+fn a_young_row_is_driven_by_the_baseline() {
+    let mut series = SeriesForecaster::default();
+    let mut model = GOOD;
+    for tick in 0..29 {
+        series
+            .tick(&[seen(1, 0.2)], Some(&mut model))
+            .expect("a good model");
+        let forecast = series
+            .forecast(CgroupId(1), Resource::Cpu)
+            .expect("a forecast");
+        assert_eq!(forecast.source, Source::Baseline, "tick {tick}");
+    }
+}
+
+#[test]
+fn a_failed_step_is_reported_and_the_baseline_takes_over() {
+    let mut series = SeriesForecaster::default();
+    let mut model = GOOD;
+    for _ in 0..100 {
+        series
+            .tick(&[seen(1, 1.0)], Some(&mut model))
+            .expect("a good model");
+    }
+    assert!((count(&series, 1) - 100.0).abs() < 0.1);
+    model.fail = true;
+    let failed = series.tick(&[seen(1, 1.0)], Some(&mut model));
+    assert_eq!(failed, Err(ModelError::Failed("out of luck".to_owned())));
+    let forecast = series
+        .forecast(CgroupId(1), Resource::Cpu)
+        .expect("a forecast");
+    assert_eq!(forecast.source, Source::Baseline);
+    assert!((forecast.at(0, 0.95) - 1.0).abs() < 1e-6);
+    // Back again, with a state that starts from nothing.
+    model.fail = false;
+    series
+        .tick(&[seen(1, 1.0)], Some(&mut model))
+        .expect("a good model");
+    let forecast = series
+        .forecast(CgroupId(1), Resource::Cpu)
+        .expect("a forecast");
+    assert_eq!(forecast.source, Source::Baseline);
+}
+
+#[test]
+fn one_bad_row_does_not_harm_its_neighbours() {
+    let mut series = SeriesForecaster::default();
+    let mut model = GOOD;
+    let both = [seen(1, 1.0), seen(2, 1.0)];
+    for _ in 0..100 {
+        series.tick(&both, Some(&mut model)).expect("a good model");
+    }
+    model.poison = Some(0);
+    assert_eq!(
+        series.tick(&both, Some(&mut model)),
+        Err(ModelError::NotFinite { row: 0 })
+    );
+    let bad = series
+        .forecast(CgroupId(1), Resource::Cpu)
+        .expect("a forecast");
+    assert_eq!(bad.source, Source::Baseline);
+    assert!((count(&series, 2) - 101.0).abs() < 0.1);
+}
+
+#[test]
+fn a_workload_that_is_gone_leaves_nothing_behind() {
+    let mut engine = Engine::default();
+    let policy = Policy::default();
+    let mut tick = |now_s: u64, ids: &[u64]| {
+        let sample = RawSample {
+            at: Timestamp(now_s * SECOND),
+            cpu_ns: Some(now_s),
+            ..Default::default()
+        };
+        let workload = |id: &u64| WorkloadInput {
+            id: CgroupId(*id),
+            sample,
+            limits: UNLIMITED,
+            policy: &policy,
+        };
+        let workloads = ids.iter().map(workload).collect();
+        let report = engine.tick(
+            TickInput {
+                now: Timestamp(now_s * SECOND),
+                node: NODE,
+                workloads,
+            },
+            None,
+        );
+        assert_eq!(
+            report
+                .workloads
+                .iter()
+                .map(|found| found.id.0)
+                .collect::<Vec<_>>(),
+            ids
+        );
+        engine.len()
+    };
+    assert_eq!(tick(1, &[3, 1, 2]), 3);
+    assert_eq!(tick(2, &[2]), 1);
+    assert_eq!(tick(3, &[]), 0);
+}
+
+#[test]
+fn a_thousand_short_lives_leave_no_rows() {
+    let mut series = SeriesForecaster::default();
+    let mut model = GOOD;
+    for id in 0..1_000 {
+        series
+            .tick(&[seen(id, 1.0), seen(id + 1, 1.0)], Some(&mut model))
+            .expect("a good model");
+        assert_eq!(series.len(), 2);
+    }
+}
+
+#[test]
+fn a_value_that_is_no_number_counts_as_missing() {
+    let mut series = SeriesForecaster::default();
+    for bad in [f64::NAN, f64::INFINITY, -1.0] {
+        series
+            .tick(&[seen(1, bad)], None)
+            .expect("no model, no error");
+        assert!(series.is_empty());
+    }
+}
