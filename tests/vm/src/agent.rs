@@ -1,0 +1,151 @@
+//! The agent under test: started, asked, ended in three ways.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::{clock, http};
+
+/// The status socket.
+pub const SOCKET: &str = "/run/llmos/agent.sock";
+/// Its log, for people who look at a failed run.
+pub const LOG: &str = "/tmp/agent.log";
+/// Where the journal of originals lies.
+pub const STATE: &str = "/run/llmos-state";
+const CONFIG: &str = "/etc/agent.toml";
+
+/// A running agent.
+pub struct Agent {
+    child: Child,
+}
+
+impl Agent {
+    /// Writes the configuration that all agents of the scenario use.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn configure(text: &str) -> Result<()> {
+        std::fs::write(CONFIG, text).with_context(|| format!("write {CONFIG}"))
+    }
+
+    /// Starts an agent and waits until its socket answers.
+    ///
+    /// # Errors
+    /// When it ends or does not answer within 30 seconds.
+    pub fn start(mode: &str) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(LOG)?;
+        std::fs::create_dir_all(
+            Path::new(SOCKET)
+                .parent()
+                .context("a socket lies in a folder")?,
+        )?;
+        let child = Command::new("llmos-agent")
+            .args([
+                "--config",
+                CONFIG,
+                "--mode",
+                mode,
+                "--socket",
+                SOCKET,
+                "--state-dir",
+                STATE,
+            ])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("cannot start llmos-agent")?;
+        let mut agent = Self { child };
+        let mut ended = None;
+        let answered = clock::wait_for(Duration::from_secs(30), || {
+            ended = agent.child.try_wait().ok().flatten();
+            ended.is_some() || http::get(Path::new(SOCKET), "/v1/status").is_ok()
+        });
+        match (ended, answered) {
+            (Some(status), _) => bail!("the agent ended at its start with {status}"),
+            (None, None) => bail!("the agent did not answer within 30 s"),
+            (None, Some(_)) => Ok(agent),
+        }
+    }
+
+    /// Asks the status socket.
+    ///
+    /// # Errors
+    /// When it does not answer with JSON.
+    pub fn get(&self, path: &str) -> Result<Value> {
+        http::get(Path::new(SOCKET), path)
+    }
+
+    /// The row of a workload by its cgroup path; nothing while the agent does not know it.
+    #[must_use]
+    pub fn workload(&self, cgroup: &str) -> Option<Value> {
+        let all = self.get("/v1/workloads").ok()?;
+        all["workloads"]
+            .as_array()?
+            .iter()
+            .find(|row| is(row, cgroup))
+            .cloned()
+    }
+
+    /// Limits that differ from their originals, as the agent counts them.
+    #[must_use]
+    pub fn limits_held(&self) -> u64 {
+        self.get("/v1/status")
+            .ok()
+            .and_then(|status| status["limits_held"].as_u64())
+            .unwrap_or(0)
+    }
+
+    /// SIGTERM, and the exit status.
+    ///
+    /// # Errors
+    /// When it does not end within 15 seconds.
+    pub fn terminate(self) -> Result<ExitStatus> {
+        self.end(Signal::SIGTERM)
+    }
+
+    /// SIGKILL: no chance to tidy up.
+    ///
+    /// # Errors
+    /// When it does not end within 15 seconds.
+    pub fn kill(self) -> Result<ExitStatus> {
+        self.end(Signal::SIGKILL)
+    }
+
+    fn end(mut self, signal: Signal) -> Result<ExitStatus> {
+        kill(Pid::from_raw(i32::try_from(self.child.id())?), signal)?;
+        let mut status = None;
+        clock::wait_for(Duration::from_secs(15), || {
+            status = self.child.try_wait().ok().flatten();
+            status.is_some()
+        });
+        status.with_context(|| format!("the agent did not end within 15 s of {signal}"))
+    }
+}
+
+/// Runs `llmosctl`; its exit status and what it printed.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn ctl(args: &[&str]) -> Result<(bool, String)> {
+    let out = Command::new("llmosctl")
+        .args(["--socket", SOCKET])
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start llmosctl")?;
+    let text = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    Ok((out.status.success(), text.into_owned()))
+}
+
+fn is(row: &Value, cgroup: &str) -> bool {
+    row["cgroup"]
+        .as_str()
+        .is_some_and(|path| path.trim_matches('/') == cgroup)
+}

@@ -1,0 +1,50 @@
+//! A program that makes load in a control group: `vm-workload CGROUP KIND [ARGUMENTS]`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use llmos_vm_tests::load;
+
+const USAGE: &str = "vm-workload CGROUP spin S | doze S | bursts IDLE_S BURST_S COUNT LOG | \
+                     wave BLOCKS GROW_S HOLD_S REST_S | steady MIB | hog | receive PORT | \
+                     send PORT BYTES; `-` as CGROUP stays where it is";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [cgroup, kind, rest @ ..] = args.as_slice() else {
+        bail!("{USAGE}")
+    };
+    if cgroup != "-" {
+        // Before any load, so that none of it counts elsewhere.
+        std::fs::write(Path::new(cgroup).join("cgroup.procs"), "0")
+            .with_context(|| format!("cannot join {cgroup}"))?;
+    }
+    let number = |at: usize| -> Result<f64> {
+        rest.get(at)
+            .context(USAGE)?
+            .parse()
+            .with_context(|| format!("argument {at} of {kind}"))
+    };
+    let seconds = |at: usize| number(at).map(Duration::from_secs_f64);
+    match kind.as_str() {
+        "spin" => load::spin(Instant::now() + seconds(0)?),
+        "doze" => load::doze(Instant::now() + seconds(0)?),
+        "bursts" => {
+            let log = rest.get(3).context(USAGE)?;
+            load::bursts(
+                seconds(0)?,
+                seconds(1)?,
+                number(2)? as usize,
+                Path::new(log),
+            )?;
+        }
+        "wave" => load::wave(number(0)? as usize, seconds(1)?, seconds(2)?, seconds(3)?),
+        "steady" => load::steady(number(0)? as usize),
+        "hog" => load::hog(),
+        "receive" => println!("{}", load::receive(number(0)? as u16)?),
+        "send" => load::send(number(0)? as u16, number(1)? as u64)?,
+        _ => bail!("{USAGE}"),
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The load that workloads make.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::clock;
+
+/// Blocks of this size are mapped and unmapped by the allocator one by one: they are above the
+/// largest size that it keeps for later (32 MiB in glibc), so dropping one gives the memory back.
+const BLOCK: usize = 40 << 20;
+const PAGE: usize = 4096;
+
+/// Never sleeps until `until`.
+pub fn spin(until: Instant) {
+    let mut value = 1u64;
+    while Instant::now() < until {
+        for _ in 0..10_000 {
+            value = black_box(
+                value
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1),
+            );
+        }
+    }
+}
+
+/// Works for two milliseconds and sleeps for two, many times, until `until`.
+pub fn doze(until: Instant) {
+    while Instant::now() < until {
+        spin(Instant::now() + Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Sleeps for `idle`, burns one core for `burst`, `count` times. Each onset goes to `log`, in
+/// milliseconds of [`clock::now_ms`].
+///
+/// # Errors
+/// When the log cannot be written.
+pub fn bursts(idle: Duration, burst: Duration, count: usize, log: &Path) -> Result<()> {
+    let mut log = File::create(log).with_context(|| format!("create {}", log.display()))?;
+    for _ in 0..count {
+        std::thread::sleep(idle);
+        writeln!(log, "{:.3}", clock::now_ms())?;
+        spin(Instant::now() + burst);
+    }
+    Ok(())
+}
+
+/// Takes `blocks` blocks within `grow`, keeps them for `hold`, gives all but the first back and
+/// rests for `rest`, for ever.
+pub fn wave(blocks: usize, grow: Duration, hold: Duration, rest: Duration) -> ! {
+    let pages = blocks * BLOCK / PAGE;
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let start = Instant::now();
+        let mut touched = held.len() * BLOCK / PAGE;
+        while touched < pages {
+            let due = (start.elapsed().as_secs_f64() / grow.as_secs_f64() * pages as f64) as usize;
+            while touched < due.min(pages) {
+                if touched * PAGE / BLOCK == held.len() {
+                    // Fresh zero pages: none is there before it is touched.
+                    held.push(vec![0; BLOCK]);
+                }
+                if let Some(byte) = held
+                    .last_mut()
+                    .and_then(|block| block.get_mut(touched * PAGE % BLOCK))
+                {
+                    *byte = 1;
+                }
+                touched += 1;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(hold);
+        held.truncate(1);
+        std::thread::sleep(rest);
+    }
+}
+
+/// A little CPU and `mib` MiB, for ever.
+pub fn steady(mib: usize) -> ! {
+    let mut memory = vec![0u8; mib << 20];
+    memory.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+    loop {
+        spin(Instant::now() + Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(95));
+        black_box(&memory);
+    }
+}
+
+/// Takes memory until the kernel kills it.
+pub fn hog() -> ! {
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    loop {
+        held.push(vec![1; 1 << 20]);
+        black_box(&held);
+    }
+}
+
+/// Takes one connection on the loopback device and reads until it ends.
+///
+/// # Errors
+/// When the port is taken or the connection breaks.
+pub fn receive(port: u16) -> Result<u64> {
+    let (mut stream, _) = TcpListener::bind(("127.0.0.1", port))?.accept()?;
+    let mut buffer = vec![0; 1 << 16];
+    let mut total = 0;
+    loop {
+        let got = stream.read(&mut buffer)?;
+        if got == 0 {
+            return Ok(total);
+        }
+        total += got as u64;
+    }
+}
+
+/// Sends `bytes` to [`receive`], which may not listen yet.
+///
+/// # Errors
+/// When nobody listens within ten seconds or the connection breaks.
+pub fn send(port: u16, bytes: u64) -> Result<()> {
+    let mut stream = None;
+    clock::wait_for(Duration::from_secs(10), || {
+        stream = TcpStream::connect(("127.0.0.1", port)).ok();
+        stream.is_some()
+    });
+    let mut stream = stream.context("nobody listens")?;
+    let buffer = vec![7; 1 << 16];
+    let mut left = bytes;
+    while left > 0 {
+        let part = buffer.len().min(usize::try_from(left)?);
+        stream.write_all(&buffer[..part])?;
+        left -= part as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_arrives() {
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let receiver = std::thread::spawn(move || receive(port).unwrap());
+        send(port, 1_000_001).unwrap();
+        assert_eq!(receiver.join().unwrap(), 1_000_001);
+    }
+
+    #[test]
+    fn a_block_that_is_dropped_leaves_the_process() {
+        let resident = || {
+            let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+            text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * PAGE
+        };
+        for _ in 0..3 {
+            let before = resident();
+            let mut block = vec![0u8; BLOCK];
+            block.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+            black_box(&block);
+            assert!(resident() > before + BLOCK / 2);
+            drop(block);
+            assert!(resident() < before + BLOCK / 2);
+        }
+    }
+}

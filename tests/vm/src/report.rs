@@ -1,0 +1,72 @@
+//! The result port: one JSON object a line, read by the task that booted the machine.
+
+use std::fs::File;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::clock;
+
+/// The second serial port carries results and nothing else.
+const PORT: &str = "/dev/ttyS1";
+
+/// Where results go.
+pub struct Report {
+    out: Box<dyn Write>,
+    failed: usize,
+}
+
+impl Report {
+    /// Opens the result port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open() -> Result<Self> {
+        let port = File::options()
+            .write(true)
+            .open(PORT)
+            .with_context(|| format!("open {PORT}"))?;
+        Ok(Self::to(Box::new(port)))
+    }
+
+    /// Reports to any writer.
+    #[must_use]
+    pub fn to(out: Box<dyn Write>) -> Self {
+        Self { out, failed: 0 }
+    }
+
+    /// Something worth a line in the table of what happened.
+    pub fn event(&mut self, text: &str) {
+        self.line(json!({ "kind": "event", "text": text }));
+    }
+
+    /// One thing that had to be so, and what was seen.
+    pub fn check(&mut self, name: &str, ok: bool, detail: &str) {
+        self.failed += usize::from(!ok);
+        self.line(json!({ "kind": "check", "name": name, "ok": ok, "detail": detail }));
+    }
+
+    /// A measured number; `None` is "not measured".
+    pub fn number(&mut self, name: &str, value: Option<f64>) {
+        let value = value.map(|value| (value * 1e3).round() / 1e3);
+        self.line(json!({ "kind": "number", "name": name, "value": value }));
+    }
+
+    /// The last line: everything was run.
+    pub fn end(&mut self) {
+        self.line(json!({ "kind": "end" }));
+    }
+
+    /// Checks that failed so far.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.failed
+    }
+
+    fn line(&mut self, mut value: Value) {
+        value["at_s"] = json!((clock::now_ms() / 100.0).round() / 10.0);
+        // A port that breaks shows as a missing end; there is nowhere else to say it.
+        let _ = writeln!(self.out, "{value}").and_then(|()| self.out.flush());
+    }
+}

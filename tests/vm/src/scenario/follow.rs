@@ -1,0 +1,101 @@
+//! Limits that follow use, and one group that nobody touches.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::{Load, Stage, verdict};
+use crate::agent::{self, Agent};
+use crate::report::Report;
+use crate::watch::Watch;
+
+const ONSETS: &str = "/tmp/onsets";
+/// Long enough to see a quota fall, short enough for five in a run.
+const IDLE_S: &str = "14";
+const BURST_S: &str = "5";
+const BURSTS: &str = "5";
+/// 200 MiB at the peak, 40 MiB at rest.
+const WAVE: [&str; 5] = ["wave", "5", "10", "8", "22"];
+
+/// Runs the three workloads and judges what the agent did to their limits.
+pub fn run(report: &mut Report, stage: &Stage, agent: &Agent) -> Result<()> {
+    let _wave = Load::start(stage.wave.path(), &WAVE)?;
+    let _steady = Load::start(stage.other.path(), &["steady", "50"])?;
+    let watch = Watch::start(vec![
+        stage.bursty.clone(),
+        stage.wave.clone(),
+        stage.other.clone(),
+    ]);
+    let bursts = Load::start(
+        stage.bursty.path(),
+        &["bursts", IDLE_S, BURST_S, BURSTS, ONSETS],
+    )?;
+    bursts.finish()?;
+    // Time to fall after the last burst.
+    std::thread::sleep(Duration::from_secs(12));
+    let seen = watch.stop();
+
+    let onsets = onsets(Path::new(ONSETS))?;
+    let rises = verdict::bursts(&seen.quota, &onsets, BURST_S.parse::<f64>()? * 1e3);
+    for rise in &rises {
+        report.event(&rise.to_string());
+    }
+    let judged = rises.get(1..).unwrap_or_default();
+    let followed = judged.len() >= 3 && judged.iter().all(verdict::Burst::followed);
+    let good = judged.iter().filter(|rise| rise.followed()).count();
+    report.check(
+        "quota_followed",
+        followed,
+        &format!("{good} of {} bursts", judged.len()),
+    );
+    let median = verdict::median(judged.iter().filter_map(|rise| rise.to_quota_ms));
+    report.number("burst_to_quota_ms_p50", median);
+
+    let waves = verdict::memory(&seen.samples[1]);
+    let kills = stage
+        .wave
+        .keyed("memory.events", "oom_kill ")
+        .context("memory.events")?;
+    report.event(&waves.to_string());
+    report.check(
+        "memory_followed",
+        waves.followed() && kills == 0,
+        &format!("{kills} OOM kills"),
+    );
+
+    let touched = verdict::changes(&seen.samples[2]);
+    report.check(
+        "untouched",
+        touched == 0,
+        &format!("{touched} changes of llmos-test/other"),
+    );
+    explain(report, agent, stage)
+}
+
+fn explain(report: &mut Report, agent: &Agent, stage: &Stage) -> Result<()> {
+    let (ok, text) = agent::ctl(&["explain", &stage.bursty.name])?;
+    let detail = agent.get(&format!("/v1/workloads/{}", stage.bursty.id()?))?;
+    // The reason that the agent itself keeps for its last change has to be in the answer.
+    let reason = detail["changes"][0]["reasons"][0]
+        .as_str()
+        .unwrap_or_default();
+    let explained = ok && !reason.is_empty() && text.contains(reason);
+    report.check(
+        "explained",
+        explained,
+        if reason.is_empty() {
+            text.trim()
+        } else {
+            reason
+        },
+    );
+    Ok(())
+}
+
+fn onsets(log: &Path) -> Result<Vec<f64>> {
+    let text = std::fs::read_to_string(log).with_context(|| format!("read {}", log.display()))?;
+    text.lines()
+        .map(|line| line.parse().context("onset"))
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask check`: everything that can be said about the code without running it.
+
+mod licences;
+mod metadata;
+mod purity;
+
+use anyhow::{Result, bail};
+
+use crate::setup::{self, Need};
+use crate::step::Steps;
+use crate::{cmd, paths, tidy};
+use metadata::Metadata;
+
+/// Runs every check, also after one has failed, and names those that failed.
+pub fn run() -> Result<()> {
+    let mut steps = Steps::new();
+    setup::run(Need::Build, &mut steps)?;
+    let checks: [(&str, fn() -> Result<()>); 6] = [
+        ("formatting", formatting),
+        ("house rules", tidy::run),
+        ("dependencies", dependencies),
+        ("lints", lints),
+        ("lints of the kernel side", kernel_lints),
+        ("documentation", documentation),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in checks {
+        if let Err(error) = steps.run(name, check) {
+            println!("{error:#}");
+            failed.push(name);
+        }
+    }
+    steps.table("check");
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    println!("all checks passed");
+    Ok(())
+}
+
+fn formatting() -> Result<()> {
+    cmd::run(cmd::cargo().args(["fmt", "--all", "--check"]))?;
+    cmd::run(
+        cmd::cargo()
+            .current_dir(kernel_side())
+            .args(["fmt", "--check"]),
+    )
+}
+
+fn dependencies() -> Result<()> {
+    let metadata = Metadata::read()?;
+    purity::run(&metadata)?;
+    if cmd::find("cargo-deny").is_some() {
+        return cmd::run(cmd::cargo().args(["deny", "check"]));
+    }
+    println!("no cargo-deny here: licences and bans are checked, advisories are not");
+    licences::run(&metadata)
+}
+
+fn lints() -> Result<()> {
+    cmd::run(cmd::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+/// The kernel side is another target with a library that is built from source.
+fn kernel_lints() -> Result<()> {
+    let mut cargo = cmd::cargo();
+    cargo.current_dir(kernel_side()).env("RUSTC_BOOTSTRAP", "1");
+    cargo.arg("--config").arg("build.target-dir=\"target\"");
+    cargo.args([
+        "clippy",
+        "-Z",
+        "build-std=core",
+        "--target",
+        "bpfel-unknown-none",
+    ]);
+    cmd::run(cargo.args(["--", "-D", "warnings"]))
+}
+
+fn documentation() -> Result<()> {
+    let mut cargo = cmd::cargo();
+    cargo.env("RUSTDOCFLAGS", "-D warnings");
+    cmd::run(cargo.args(["doc", "--no-deps", "--workspace"]))
+}
+
+fn kernel_side() -> std::path::PathBuf {
+    paths::root().join("agent-ebpf")
+}

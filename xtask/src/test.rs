@@ -1,0 +1,234 @@
+//! `cargo xtask test`: every test there is, and one line that says how many passed.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::setup::{self, Need};
+use crate::step::{self, Steps};
+use crate::vm::kernel::KERNELS;
+use crate::{build, cmd, dashboard, models, paths, vm};
+
+/// How many tests of one kind passed and failed.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+}
+
+/// Sets up, builds and runs all tests. A kind of test that breaks does not keep the next one from
+/// running; the result is an error all the same.
+pub fn run() -> Result<()> {
+    let mut steps = Steps::new();
+    setup::run(Need::Test, &mut steps)?;
+    let after_setup = steps.seconds();
+    build::run(false, &mut steps)?;
+    let mut tests = cmd::cargo();
+    tests.args(["test", "--workspace", "--no-run"]);
+    steps.run("build the tests", || cmd::run(&mut tests))?;
+
+    let mut total = Count::default();
+    let mut broken = Vec::new();
+    let mut take = |name: &str, result: Result<Count>| {
+        match result {
+            Ok(count) => {
+                total.passed += count.passed;
+                total.failed += count.failed;
+                if count.failed > 0 {
+                    broken.push(format!("{name}: {} failed", count.failed));
+                }
+            }
+            Err(error) => {
+                total.failed += 1;
+                broken.push(format!("{error:#}"));
+            }
+        };
+    };
+    take("rust", steps.run("Rust tests", rust));
+    take("models", steps.run("model tests", python));
+    take("dashboard", steps.run("dashboard tests", browser));
+    for kernel in KERNELS {
+        let result = vm::scenario(*kernel, false, false, &mut steps);
+        take(
+            kernel.series,
+            result.map(|(passed, failed)| Count { passed, failed }),
+        );
+    }
+
+    step::remember("test_s", steps.seconds() - after_setup)?;
+    steps.table("test");
+    for line in &broken {
+        println!("{line}");
+    }
+    let summary = format!("{} passed, {} failed", total.passed, total.failed);
+    std::fs::write(
+        paths::target().join("test-summary.txt"),
+        format!("{summary}\n"),
+    )?;
+    println!("\n{summary}");
+    if !broken.is_empty() {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+/// Unit, contract and native tests of all crates.
+fn rust() -> Result<Count> {
+    let mut tests = cmd::cargo();
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    // Programs are built as this user and run as root, since kernel programs need it.
+    if !nix::unistd::geteuid().is_root() {
+        if cmd::succeeds(Command::new("sudo").args(["-n", "true"])) {
+            tests.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", "sudo -n -E");
+        } else {
+            println!("not root, and sudo wants a password: tests of the kernel side will fail");
+        }
+    }
+    let mut count = Count::default();
+    let mut ignored = 0;
+    let ok = cmd::each_line(&mut tests, |line| {
+        if let Some([passed, failed, left_out]) = cargo_counts(line) {
+            count.passed += passed;
+            count.failed += failed;
+            ignored += left_out;
+        }
+    })?;
+    if ignored > 0 {
+        bail!("{ignored} tests are ignored; a test that is not run proves nothing");
+    }
+    verdict("cargo test", ok, count)
+}
+
+/// Tests of the training pipeline.
+fn python() -> Result<Count> {
+    let mut pytest = Command::new(models::test_python());
+    pytest
+        .current_dir(models::folder())
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    let mut count = Count::default();
+    let ok = cmd::each_line(&mut pytest, |line| {
+        if let Some(seen) = pytest_counts(line) {
+            count = seen;
+        }
+    })?;
+    verdict("pytest", ok, count)
+}
+
+/// Tests of the page, in a browser.
+fn browser() -> Result<Count> {
+    let mut node = Command::new("node");
+    node.current_dir(dashboard::folder())
+        .args(["--test", "--test-reporter=tap", "tests/"]);
+    let mut count = Count::default();
+    let ok = cmd::each_line(&mut node, |line| {
+        if let Some(number) = tap_count(line, "pass") {
+            count.passed = number;
+        }
+        if let Some(number) = tap_count(line, "fail") {
+            count.failed = number;
+        }
+    })?;
+    verdict("node --test", ok, count)
+}
+
+/// A run that fails without a failed test, or that ran nothing, is an error of its own.
+fn verdict(what: &str, ok: bool, count: Count) -> Result<Count> {
+    if !ok && count.failed == 0 {
+        bail!("{what} ended with an error although no test failed");
+    }
+    if count.passed + count.failed == 0 {
+        bail!("{what} ran no test");
+    }
+    Ok(count)
+}
+
+/// `test result: ok. 3 passed; 0 failed; 0 ignored; ...` gives `[3, 0, 0]`.
+fn cargo_counts(line: &str) -> Option<[usize; 3]> {
+    let rest = line.strip_prefix("test result: ")?;
+    let number = |word: &str| {
+        let part = rest
+            .split(['.', ';'])
+            .map(str::trim)
+            .find(|part| part.ends_with(word))?;
+        part.split_whitespace().next()?.parse().ok()
+    };
+    Some([number("passed")?, number("failed")?, number("ignored")?])
+}
+
+/// `1 failed, 2 passed in 0.12s` gives two passed, one failed; errors count as failures.
+fn pytest_counts(line: &str) -> Option<Count> {
+    let (counts, _) = line.trim_matches(['=', ' ']).split_once(" in ")?;
+    let mut count = Count::default();
+    for part in counts.split(", ") {
+        let (number, word) = part.split_once(' ')?;
+        let number: usize = number.parse().ok()?;
+        match word {
+            "passed" => count.passed += number,
+            "failed" | "error" | "errors" | "skipped" => count.failed += number,
+            _ => {}
+        }
+    }
+    Some(count)
+}
+
+/// `# pass 4` gives 4.
+fn tap_count(line: &str, word: &str) -> Option<usize> {
+    line.strip_prefix("# ")?
+        .strip_prefix(word)?
+        .trim()
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_of_cargo_are_read() {
+        let line =
+            "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out";
+        assert_eq!(cargo_counts(line), Some([12, 1, 2]));
+        assert_eq!(cargo_counts("test a::b ... ok"), None);
+    }
+
+    #[test]
+    fn summaries_of_pytest_are_read_and_a_skipped_test_is_no_pass() {
+        let count = pytest_counts("1 failed, 7 passed, 1 skipped, 2 warnings in 3.21s").unwrap();
+        assert_eq!((count.passed, count.failed), (7, 2));
+        assert!(pytest_counts("collected 3 items").is_none());
+    }
+
+    #[test]
+    fn summaries_of_node_are_read() {
+        assert_eq!(tap_count("# pass 4", "pass"), Some(4));
+        assert_eq!(tap_count("# fail 0", "pass"), None);
+    }
+
+    #[test]
+    fn a_run_without_tests_is_an_error() {
+        assert!(verdict("x", true, Count::default()).is_err());
+        assert!(
+            verdict(
+                "x",
+                false,
+                Count {
+                    passed: 3,
+                    failed: 0
+                }
+            )
+            .is_err()
+        );
+        assert!(
+            verdict(
+                "x",
+                true,
+                Count {
+                    passed: 3,
+                    failed: 0
+                }
+            )
+            .is_ok()
+        );
+    }
+}

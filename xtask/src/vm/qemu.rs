@@ -1,0 +1,153 @@
+//! One boot of one kernel in QEMU's software emulation.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// The emulator is ten to fifteen times slower than the machine; a run that takes longer than
+/// this hangs.
+const LIMIT: Duration = Duration::from_secs(600);
+/// A scenario says something at least every few seconds.
+const SILENCE: Duration = Duration::from_secs(150);
+
+/// What to boot and where its output goes.
+pub struct Boot<'a> {
+    /// Kernel image.
+    pub kernel: &'a Path,
+    /// cpio archive.
+    pub initramfs: &'a Path,
+    /// Folder for `console.log` and `results.jsonl`.
+    pub folder: &'a Path,
+    /// Put the console on this terminal and stay in a shell.
+    pub keep: bool,
+}
+
+impl Boot<'_> {
+    /// The file of the machine's own messages.
+    pub fn console(&self) -> PathBuf {
+        self.folder.join("console.log")
+    }
+
+    /// Boots, hands each line of the result port to `line`, and returns when the machine is off.
+    pub fn run(&self, mut line: impl FnMut(&str)) -> Result<()> {
+        let results = self.folder.join("results.jsonl");
+        std::fs::write(&results, "")?;
+        let mut child = self
+            .command(&results)
+            .spawn()
+            .context("cannot start qemu-system-x86_64")?;
+        let outcome = self.follow(&mut child, &results, &mut line);
+        if outcome.is_err() {
+            // It may be gone already; what matters is that it is gone now.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        outcome.with_context(|| format!("the console's end:\n{}", self.tail()))
+    }
+
+    fn follow(&self, child: &mut Child, results: &Path, line: &mut dyn FnMut(&str)) -> Result<()> {
+        let start = Instant::now();
+        let mut heard = Instant::now();
+        let mut reader = Lines::open(results)?;
+        loop {
+            let ended = child.try_wait()?;
+            for text in reader.new_lines()? {
+                heard = Instant::now();
+                line(&text);
+            }
+            if let Some(status) = ended {
+                if !status.success() {
+                    bail!("QEMU ended with {status}");
+                }
+                return Ok(());
+            }
+            if !self.keep && start.elapsed() > LIMIT {
+                bail!("the machine was not done after {} s", LIMIT.as_secs());
+            }
+            if !self.keep && heard.elapsed() > SILENCE {
+                bail!("the machine said nothing for {} s", SILENCE.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn command(&self, results: &Path) -> Command {
+        let mut qemu = Command::new("qemu-system-x86_64");
+        qemu.args([
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max",
+            "-smp",
+            "2",
+            "-m",
+            "1G",
+        ]);
+        qemu.args([
+            "-display",
+            "none",
+            "-nic",
+            "none",
+            "-monitor",
+            "none",
+            "-no-reboot",
+        ]);
+        qemu.arg("-kernel")
+            .arg(self.kernel)
+            .arg("-initrd")
+            .arg(self.initramfs);
+        // A panic reboots at once, and -no-reboot turns that into the end of the run.
+        let mut append = "console=ttyS0 panic=-1 loglevel=5 cgroup_no_v1=all psi=1".to_owned();
+        if self.keep {
+            append.push_str(" llmos.keep");
+            qemu.args(["-serial", "mon:stdio"]);
+        } else {
+            qemu.stdin(Stdio::null());
+            qemu.arg("-serial")
+                .arg(format!("file:{}", self.console().display()));
+        }
+        qemu.arg("-serial")
+            .arg(format!("file:{}", results.display()));
+        qemu.args(["-append", &append]);
+        qemu
+    }
+
+    fn tail(&self) -> String {
+        let bytes = std::fs::read(self.console()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+/// Reads a file that still grows, a whole line at a time.
+struct Lines {
+    file: std::fs::File,
+    offset: u64,
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self> {
+        let file = std::fs::File::open(path)?;
+        Ok(Self {
+            file,
+            offset: 0,
+            rest: Vec::new(),
+        })
+    }
+
+    fn new_lines(&mut self) -> Result<Vec<String>> {
+        self.file.seek(SeekFrom::Start(self.offset))?;
+        self.offset += u64::try_from(self.file.read_to_end(&mut self.rest)?)?;
+        let mut lines = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            lines.push(String::from_utf8_lossy(&line).trim().to_owned());
+        }
+        Ok(lines)
+    }
+}

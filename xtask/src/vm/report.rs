@@ -1,0 +1,113 @@
+//! What a virtual machine said: checks, numbers and events, one JSON object a line.
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
+
+/// The results of one boot.
+#[derive(Default)]
+pub struct Report {
+    /// Name and outcome of each check, with what was seen.
+    pub checks: Vec<(String, bool, String)>,
+    /// Booleans and numbers for `vm.json`.
+    pub facts: Map<String, Value>,
+    ended: bool,
+    unreadable: Vec<String>,
+}
+
+impl Report {
+    /// Takes in one line and shows it as a person wants to read it.
+    pub fn line(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let Ok(value) = serde_json::from_str::<Value>(text) else {
+            self.unreadable.push(text.to_owned());
+            return;
+        };
+        let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        let at = value["at_s"].as_f64().unwrap_or_default();
+        match value["kind"].as_str() {
+            Some("event") => println!("  {at:>6.1} s  {}", word("text")),
+            Some("check") => {
+                let ok = value["ok"].as_bool().unwrap_or_default();
+                let verdict = if ok { "ok" } else { "FAILED" };
+                println!(
+                    "  {at:>6.1} s  {:<28} {verdict:<6} {}",
+                    word("name"),
+                    word("detail")
+                );
+                self.facts.insert(word("name"), Value::from(ok));
+                self.checks.push((word("name"), ok, word("detail")));
+            }
+            Some("number") => {
+                println!("  {at:>6.1} s  {:<28} {}", word("name"), value["value"]);
+                self.facts.insert(word("name"), value["value"].clone());
+            }
+            Some("end") => self.ended = true,
+            _ => self.unreadable.push(text.to_owned()),
+        }
+    }
+
+    /// Checks that went well and checks that did not.
+    pub fn counts(&self) -> (usize, usize) {
+        let passed = self.checks.iter().filter(|(_, ok, _)| *ok).count();
+        (passed, self.checks.len() - passed)
+    }
+
+    /// An error when the machine did not get to its end or said what nobody understands.
+    pub fn complete(&self) -> Result<()> {
+        if let Some(line) = self.unreadable.first() {
+            bail!(
+                "{} unreadable result lines, the first: {line}",
+                self.unreadable.len()
+            );
+        }
+        if !self.ended {
+            let last = self.checks.last().map_or("none", |(name, ..)| name);
+            bail!("the scenario did not reach its end; the last check was: {last}");
+        }
+        if self.checks.is_empty() {
+            bail!("the scenario checked nothing");
+        }
+        Ok(())
+    }
+
+    /// Puts the facts of `kernel` into `vm.json`, beside those of other kernels.
+    pub fn write(&self, kernel: &str) -> Result<()> {
+        let file = crate::paths::bench().join("vm.json");
+        let mut all = std::fs::read_to_string(&file)
+            .ok()
+            .and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok())
+            .unwrap_or_default();
+        all.insert(kernel.to_owned(), Value::Object(self.facts.clone()));
+        std::fs::create_dir_all(crate::paths::bench())?;
+        std::fs::write(
+            &file,
+            serde_json::to_string_pretty(&Value::Object(all))? + "\n",
+        )
+        .with_context(|| format!("cannot write {}", file.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_stops_half_way_is_an_error() {
+        let mut report = Report::default();
+        report.line(r#"{"kind":"check","name":"a","ok":true,"detail":"","at_s":1.0}"#);
+        assert!(format!("{:#}", report.complete().unwrap_err()).contains("last check was: a"));
+        report.line(r#"{"kind":"end"}"#);
+        report.complete().unwrap();
+        assert_eq!(report.counts(), (1, 0));
+    }
+
+    #[test]
+    fn noise_on_the_result_port_is_an_error() {
+        let mut report = Report::default();
+        report.line("Segmentation fault");
+        report.line(r#"{"kind":"end"}"#);
+        assert!(report.complete().is_err());
+    }
+}
