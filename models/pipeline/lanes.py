@@ -120,7 +120,7 @@ def valid_from(series):
     return int(series.cut * 6 / 7)
 
 
-def validation(series, rng, per_group=24, warm=192, score=320):
+def validation(series, rng, per_group=32, warm=192, score=700):
     """A fixed batch (features, targets, weights, weight per row) from the validation part of each series, warmed up on what precedes."""
     groups = {}
     for s in series:

@@ -7,7 +7,7 @@ TYPICAL = 0.1  # restlessness that gets weight 1
 ALPHA = 0.03
 # A row's first ticks are wild, for its scale is still unknown. Training segments are short beside the life of a
 # workload, so wild starts are over-represented; unweighted they widen everything.
-GROWN, YOUNG = 128, 0.1  # ticks to full weight; share at the start
+GROWN, YOUNG = 64, 0.2  # ticks to full weight; share at the start
 JUMP = 0.1  # growth of ln(scale) in one tick that counts as news
 
 
