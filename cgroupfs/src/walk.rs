@@ -48,7 +48,11 @@ pub fn walk(root: &Path) -> Result<Walk, WalkError> {
     let mut found = Walk::default();
     let mut pending = vec![String::new()];
     while let Some(path) = pending.pop() {
-        let dir = if path.is_empty() { root.to_owned() } else { root.join(&path) };
+        let dir = if path.is_empty() {
+            root.to_owned()
+        } else {
+            root.join(&path)
+        };
         let children = match list(&dir) {
             Ok(children) => children,
             Err(source) if path.is_empty() => return Err(WalkError { path: dir, source }),

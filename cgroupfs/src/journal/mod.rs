@@ -161,11 +161,17 @@ impl Journal {
         self.store.remember(key, original)
     }
 
-    /// Ids of cgroups with kept originals, each once.
-    pub(crate) fn live_ids(&self) -> impl Iterator<Item = u64> + '_ {
-        let mut last = None;
-        let ids = self.store.live().keys().map(|key| key.inode);
-        ids.filter(move |id| last.replace(*id) != Some(*id))
+    /// Are originals of this cgroup kept?
+    pub(crate) fn keeps(&self, id: u64) -> bool {
+        let from = Key {
+            inode: id,
+            file: String::new(),
+        };
+        self.store
+            .live()
+            .range(from..)
+            .next()
+            .is_some_and(|(key, _)| key.inode == id)
     }
 
     /// Puts all originals back.

@@ -151,9 +151,16 @@ impl LimitWriter {
         })
     }
 
-    /// Ids of the cgroups that hold limits of ours.
-    pub fn touched(&self) -> impl Iterator<Item = u64> + '_ {
-        self.journal.live_ids()
+    /// Does this cgroup hold limits of ours?
+    #[must_use]
+    pub fn holds(&self, id: u64) -> bool {
+        self.journal.keeps(id)
+    }
+
+    /// Number of files that hold a limit of ours.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.journal.len()
     }
 
     /// Puts the originals of one cgroup back.

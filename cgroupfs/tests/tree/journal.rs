@@ -84,7 +84,9 @@ fn the_original_is_on_disk_before_the_write() {
         .unwrap();
     let journal_fd = journal_fd(&tree);
     // SAFETY: the number stays owned by the journal's file, which is only pointed elsewhere.
-    unsafe { nix::unistd::dup2_raw(&full, journal_fd) }.map(std::mem::forget).unwrap();
+    unsafe { nix::unistd::dup2_raw(&full, journal_fd) }
+        .map(std::mem::forget)
+        .unwrap();
     let error = writer
         .set(cgroup("a", id), Knob::CpuMax, 1.0)
         .unwrap_err()

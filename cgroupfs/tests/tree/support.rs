@@ -18,7 +18,11 @@ impl Tree {
     pub fn new() -> Self {
         // In memory where that is possible: some tests wait for thousands of fsyncs.
         let memory = Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let base = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         let dir = tempfile::tempdir_in(base).unwrap();
         fs::create_dir(dir.path().join("root")).unwrap();
         fs::write(

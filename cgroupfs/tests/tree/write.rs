@@ -54,7 +54,7 @@ fn the_value_in_force_is_not_written_again() {
         "67108864\n",
         "untouched, with its newline"
     );
-    assert_eq!(writer.touched().count(), 0, "nothing to undo");
+    assert_eq!(writer.held(), 0, "nothing to undo");
     assert!(
         writer
             .set(cgroup("a", id), Knob::CpuMax, 0.5)
@@ -162,7 +162,7 @@ fn what_is_no_limit_or_not_understood_is_left_alone() {
         "{error}"
     );
     assert_eq!(tree.snapshot(), before);
-    assert_eq!(writer.touched().count(), 0);
+    assert_eq!(writer.held(), 0);
 }
 
 #[test]
