@@ -44,7 +44,7 @@ enum Task {
     /// Run every test
     Test,
     /// Check formatting, lints, dependencies, documentation and house rules
-    Check,
+    Check(check::Args),
     /// Check the house rules only
     Tidy,
     /// Run the scenario on real kernels in virtual machines
@@ -81,7 +81,7 @@ fn work(task: Task) -> Result<()> {
         }
         Task::Run(args) => run::run(&args),
         Task::Test => test::run(),
-        Task::Check => check::run(),
+        Task::Check(args) => check::run(&args),
         Task::Tidy => tidy::run(),
         Task::Vm(args) => vm::run(&args),
         Task::Bench(args) => bench::run(&args),

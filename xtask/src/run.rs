@@ -43,7 +43,9 @@ pub fn run(args: &Args) -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot catch ctrl-c")?;
     }
-    let mut system = steps.run("start coordinator and agent", || System::start(args.port))?;
+    let mut system = steps.run("start coordinator and agent", || {
+        System::start(args.port, false)
+    })?;
     system.invite();
     let end = args
         .seconds
@@ -85,7 +87,7 @@ struct Program {
 
 impl System {
     /// Starts both and returns when both answer.
-    pub fn start(port: Option<u16>) -> Result<Self> {
+    pub fn start(port: Option<u16>, release: bool) -> Result<Self> {
         let folder = paths::target().join("run");
         std::fs::create_dir_all(&folder)?;
         let http = format!("127.0.0.1:{}", free_port(port, PREFERRED)?);
@@ -99,7 +101,7 @@ impl System {
             socket: folder.join("agent.sock"),
             sudo,
         };
-        let started = system.start_both(&folder, &grpc);
+        let started = system.start_both(&folder, &grpc, release);
         if started.is_err() {
             // The first error is the one to tell.
             let _ = system.stop();
@@ -107,14 +109,14 @@ impl System {
         started.map(|()| system)
     }
 
-    fn start_both(&mut self, folder: &Path, grpc: &str) -> Result<()> {
-        let mut coordinator = Command::new(paths::binary("llmos-coordinator", false));
+    fn start_both(&mut self, folder: &Path, grpc: &str, release: bool) -> Result<()> {
+        let mut coordinator = Command::new(paths::binary("llmos-coordinator", release));
         coordinator.args(["--http", &self.http, "--grpc", grpc]);
         self.spawn("coordinator", coordinator, folder)?;
         let http = self.http.clone();
         self.ready("coordinator", || TcpStream::connect(&http).is_ok())?;
 
-        let program = paths::binary("llmos-agent", false);
+        let program = paths::binary("llmos-agent", release);
         let mut agent = if self.sudo {
             let mut sudo = Command::new("sudo");
             sudo.arg("-n").arg(program);
@@ -177,14 +179,6 @@ impl System {
             );
         }
         Ok(())
-    }
-
-    /// The process id of the agent (of its sudo, where it runs under one).
-    pub fn agent_pid(&self) -> Option<u32> {
-        self.children
-            .iter()
-            .find(|program| program.name == "agent")
-            .map(|program| program.child.id())
     }
 
     /// The name of a program that ended, if any.

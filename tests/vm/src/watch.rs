@@ -66,7 +66,7 @@ impl Watch {
             };
             let mut round = 0u64;
             while !stopped.load(Ordering::Relaxed) {
-                look(&groups, round % EVERY == 0, &mut seen);
+                look(&groups, round.is_multiple_of(EVERY), &mut seen);
                 round += 1;
                 std::thread::sleep(PERIOD);
             }

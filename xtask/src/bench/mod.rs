@@ -12,6 +12,9 @@ use crate::{paths, step};
 pub struct Args {
     /// loop: accuracy and cost of the agent on this machine
     name: String,
+    /// Measure the programs of the dev profile, which are there already
+    #[arg(long)]
+    dev: bool,
 }
 
 /// Numbers of one measurement under flat names; the unit is the end of the name.
@@ -42,7 +45,7 @@ impl Numbers {
 /// Runs one measurement.
 pub fn run(args: &Args) -> Result<()> {
     let numbers = match args.name.as_str() {
-        "loop" => agent_loop::run()?,
+        "loop" => agent_loop::run(!args.dev)?,
         other => bail!("no bench {other}; there is: loop"),
     };
     numbers.write(&args.name)

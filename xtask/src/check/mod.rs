@@ -11,20 +11,41 @@ use crate::step::Steps;
 use crate::{cmd, paths, tidy};
 use metadata::Metadata;
 
-/// Runs every check, also after one has failed, and names those that failed.
-pub fn run() -> Result<()> {
+type Check = fn() -> Result<()>;
+
+/// The checks in their order, the quick ones first.
+const CHECKS: &[(&str, Check)] = &[
+    ("formatting", formatting),
+    ("tidy", tidy::run),
+    ("dependencies", dependencies),
+    ("lints", lints),
+    ("kernel-lints", kernel_lints),
+    ("documentation", documentation),
+];
+
+/// Which checks.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Names of checks: formatting, tidy, dependencies, lints, kernel-lints, documentation
+    /// (default: all)
+    names: Vec<String>,
+}
+
+/// Runs the checks, also after one has failed, and names those that failed.
+pub fn run(args: &Args) -> Result<()> {
+    for name in &args.names {
+        if !CHECKS.iter().any(|(known, _)| known == name) {
+            let known: Vec<&str> = CHECKS.iter().map(|(known, _)| *known).collect();
+            bail!("no check {name}; there are: {}", known.join(", "));
+        }
+    }
     let mut steps = Steps::new();
     setup::run(Need::Build, &mut steps)?;
-    let checks: [(&str, fn() -> Result<()>); 6] = [
-        ("formatting", formatting),
-        ("house rules", tidy::run),
-        ("dependencies", dependencies),
-        ("lints", lints),
-        ("lints of the kernel side", kernel_lints),
-        ("documentation", documentation),
-    ];
     let mut failed = Vec::new();
-    for (name, check) in checks {
+    for &(name, check) in CHECKS {
+        if !args.names.is_empty() && !args.names.iter().any(|asked| asked == name) {
+            continue;
+        }
         if let Err(error) = steps.run(name, check) {
             println!("{error:#}");
             failed.push(name);
@@ -70,9 +91,13 @@ fn lints() -> Result<()> {
 
 /// The kernel side is another target with a library that is built from source.
 fn kernel_lints() -> Result<()> {
+    let bpf = paths::root().join("target/bpf");
     let mut cargo = cmd::cargo();
     cargo.current_dir(kernel_side()).env("RUSTC_BOOTSTRAP", "1");
-    cargo.arg("--config").arg("build.target-dir=\"target\"");
+    // Where the agent's build puts it, so that the library is compiled once.
+    cargo
+        .arg("--config")
+        .arg(format!("build.target-dir=\"{}\"", bpf.display()));
     cargo.args([
         "clippy",
         "-Z",

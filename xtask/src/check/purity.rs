@@ -26,22 +26,24 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "llmos-common",
-        &["libc", "llmos-engine", "nix", "serde", "tokio"],
-    ),
-    (
         "llmos-forecaster",
         &["aya", "llmos-agent", "llmos-cgroupfs", "nix", "tokio"],
     ),
     (
         "llmos-cgroupfs",
-        &["aya", "llmos-agent", "llmos-engine", "tokio", "tract-onnx"],
+        &[
+            "aya",
+            "llmos-agent",
+            "llmos-forecaster",
+            "tokio",
+            "tract-onnx",
+        ],
     ),
     (
         "llmos-coordinator",
-        &["aya", "llmos-cgroupfs", "tract-onnx"],
+        &["aya", "llmos-agent", "llmos-cgroupfs", "tract-onnx"],
     ),
-    ("llmosctl", &["aya", "tonic", "tract-onnx"]),
+    ("llmosctl", &["aya", "llmos-agent", "tract-onnx"]),
 ];
 
 /// Fails with each wrong dependency.
