@@ -24,6 +24,8 @@ def card(name, series, how, found, size_bytes):
         f"{len(series)} series, {rows:,} samples, ticks of {', '.join(str(s) for s in steps)} s. The first 70 % of each series "
         "is for training, and the last seventh of that part decides when to stop; the last 30 % is only used for the "
         "numbers below. A training target never reaches past its part. "
+        f"Targets above {spec.TARGET_CAP:g} scales count as {spec.TARGET_CAP:g}, and so the outputs end there. Quiet rows "
+        "weigh more, the first 64 ticks of a row less. "
         "Training segments are also thinned and stretched in time (3 in 10), put in random units (so that the floor "
         "matters at times), given holes (2 in 10), and told to be another resource (up to 2 in 10); 1 in 20 is made up: "
         "bursts, steps and ramps as second-by-second data have them. "
@@ -111,4 +113,9 @@ def limits(series, found):
     )
     yield f"Memory is {100 * memory:.0f} % of the samples, so its forecasts rest on few programs."
     yield "Evaluation rows come from the same machines as training rows, later in time; unseen workloads may do worse."
+    h, q = spec.HORIZONS[-1], spec.QUANTILES[-1]
+    yield (
+        f"The q{q} of the next {h} ticks is wide by nature (see Room): some series really do multiply within {h} ticks. It is "
+        "an alarm level rather than a limit to set."
+    )
     yield "Daily rhythm is out of reach: the model knows no clock and its state fades over hundreds of ticks."

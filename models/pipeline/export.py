@@ -51,6 +51,7 @@ def contract(path, name, sizes, ticks_trained, how):
         "quantiles": list(spec.QUANTILES),
         "output_order": list(spec.OUTPUTS),
         "output_meaning": "peak of the next h ticks, in units of the row's scale s at this tick",
+        "output_range": [0.0, spec.TARGET_CAP],
         "tick_seconds_trained": ticks_trained,
         "training": how,
     }

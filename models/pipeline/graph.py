@@ -63,7 +63,8 @@ def build(cells, head, name):
     split("sums", ["near", "far_own"], [Q, Q])
     add("Max", ["near", "far_own"], "far")
     add("Concat", ["near", "far"], "ordered", axis=1)
-    add("Relu", ["ordered"], "y")
+    # Training saw no peak outside these bounds, so what the sums say beyond them means nothing.
+    add("Clip", ["ordered", const("lowest", 0.0), const("highest", spec.TARGET_CAP)], "y")
 
     total = sum(sizes)
 

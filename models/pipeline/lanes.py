@@ -8,9 +8,6 @@ from .weight import Weight
 
 LONGEST_CHUNKS = 16  # chunks a lane stays on one segment
 TAIL = max(spec.HORIZONS)
-# In scale units. A burst out of an idle row has no bound; to be ready for it all the time would cost every row a huge
-# upper quantile. What comes beyond this is the fast path's work, not the forecast's.
-TARGET_CAP = 4.0
 SYNTHETIC_SHARE = 0.05
 OTHER_LABEL_SHARE = 0.2  # the traces hold mostly CPU; some rows are told to be another resource
 
@@ -111,7 +108,7 @@ class Lanes:
 def targets(top, w):
     """Peaks in scale units (NaN = none) to capped f32 targets and a weight for each."""
     valid = ~np.isnan(top)
-    y = np.minimum(np.where(valid, top, 0), TARGET_CAP).astype(np.float32)
+    y = np.minimum(np.where(valid, top, 0), spec.TARGET_CAP).astype(np.float32)
     return y, valid * w[..., None]
 
 

@@ -30,4 +30,8 @@ FEATURES = (
     ("is_network", "1 if the row is a network series, else 0"),
 )
 F = len(FEATURES)
+# In scale units. A burst out of an idle row has no bound; to be ready for it all the time would cost every row a huge
+# upper quantile. What comes beyond this is the fast path's work, not the forecast's: targets and outputs end here.
+TARGET_CAP = 4.0
+
 OUTPUTS = tuple(f"h{h}_q{q}" for h in HORIZONS for q in QUANTILES)

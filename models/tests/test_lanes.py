@@ -6,7 +6,7 @@ import pytest
 from pipeline import spec, synthetic
 from pipeline.data import Series
 from pipeline.features import FeatureRows, peaks
-from pipeline.lanes import TARGET_CAP, Lanes, valid_from, validation
+from pipeline.lanes import Lanes, valid_from, validation
 from pipeline.weight import Weight
 
 HELD_OUT = 1e6  # what stands after the training part; must never be seen in a batch
@@ -79,7 +79,7 @@ def test_targets_are_the_peaks_in_scale_units():
                 assert w[t, 0, k] == 0
             else:
                 assert w[t, 0, k] > 0
-                assert y[t, 0, k] == pytest.approx(min(top[t, k] / rows.s[0], TARGET_CAP), rel=1e-6)
+                assert y[t, 0, k] == pytest.approx(min(top[t, k] / rows.s[0], spec.TARGET_CAP), rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_batches():
