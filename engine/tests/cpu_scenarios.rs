@@ -1,5 +1,10 @@
 //! What `cpu.max` does over time, in scenarios.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use common::{Demand, SECOND, UNLIMITED, World, decision};

@@ -1,5 +1,10 @@
 //! What `memory.high` and `memory.max` do over time, in scenarios.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use common::{Demand, UNLIMITED, World, decision};

@@ -1,5 +1,10 @@
 //! What holds for any input: bounds, order, and the same answer to the same question.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use llmos_engine::decide::{
     Action, CpuInput, CpuState, Decision, MemoryInput, MemoryState, MemoryTargets, decide_cpu,
     decide_memory,

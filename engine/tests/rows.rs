@@ -1,5 +1,10 @@
 //! Bookkeeping of the batch: whose state is whose, who drives, and what a bad model can do.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use common::{NODE, SECOND, UNLIMITED};

@@ -1,0 +1,224 @@
+//! The contract of a model, and the check that it is the one which the engine's features speak.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use llmos_engine::forecast::{HORIZONS, QUANTILES, Resource, features};
+use serde::Deserialize;
+
+use crate::LoadError;
+
+/// The signature of a model that carries its state from tick to tick.
+const STREAMING: &str = "streaming";
+/// Widest recurrent state that is accepted, in numbers per row; bounds the memory of a batch.
+const MAX_HIDDEN: usize = 16_384;
+
+/// `contract.json` beside a model, as far as a program needs it. Further fields (how the model
+/// was trained) are for people.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Contract {
+    /// Version of the meaning of features and outputs.
+    pub contract_version: u32,
+    /// Name of the model for people.
+    pub name: String,
+    /// How the model is called: `streaming`.
+    pub signature: String,
+    /// SHA-256 of `model.onnx`, in hexadecimal.
+    pub sha256: String,
+    /// Numbers of recurrent state per row, for `h` and for `c`.
+    pub hidden: usize,
+    /// Features in the order of the input's columns.
+    pub features: Vec<Feature>,
+    /// Resources in the order of their flags among the features.
+    pub resources: Vec<String>,
+    /// How features are scaled.
+    pub scaling: Scaling,
+    /// Horizons of the outputs.
+    pub horizons_ticks: Vec<usize>,
+    /// Quantiles of the outputs.
+    pub quantiles: Vec<f64>,
+    /// Names of the outputs in the order of the columns.
+    pub output_order: Vec<String>,
+}
+
+/// One column of the input.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Feature {
+    /// Name, e.g. `ewma_fast`.
+    pub name: String,
+}
+
+/// Constants of the features.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Scaling {
+    /// Ticks in which the scale of an idle series halves.
+    pub half_life_ticks: f64,
+    /// Smallest scale of each resource.
+    pub floors: Floors,
+    /// Weight of a new value in the fast moving average.
+    pub alpha_fast: f64,
+    /// Weight of a new value in the slow moving average.
+    pub alpha_slow: f64,
+    /// Values that the ring remembers.
+    pub ring: usize,
+    /// Lowest and highest value of a feature that is a size.
+    pub clip: [f64; 2],
+    /// Highest value of the scale's jump.
+    pub scale_jump_max: f64,
+}
+
+/// Smallest scale of each resource, in its unit.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Floors {
+    /// Cores.
+    pub cpu: f64,
+    /// Bytes.
+    pub memory: f64,
+    /// Bytes per second.
+    pub network: f64,
+}
+
+impl Contract {
+    /// Reads a contract and checks it. `path` is named in errors.
+    ///
+    /// # Errors
+    /// If the text is no contract, or speaks of other features or outputs than the engine's.
+    pub fn parse(json: &[u8], path: &Path) -> Result<Self, LoadError> {
+        let contract: Self =
+            serde_json::from_slice(json).map_err(|source| LoadError::Contract {
+                path: path.to_owned(),
+                source,
+            })?;
+        contract.check(path)?;
+        Ok(contract)
+    }
+
+    /// Every number that the engine's code holds as well must be the same here.
+    fn check(&self, path: &Path) -> Result<(), LoadError> {
+        let check = Check { path };
+        check.same(
+            "contract_version",
+            &self.contract_version,
+            &features::CONTRACT_VERSION,
+        )?;
+        check.same("signature", &self.signature.as_str(), &STREAMING)?;
+        let one_line = !self.name.is_empty() && !self.name.chars().any(char::is_control);
+        check.holds("name", one_line, &self.name, "a name of one line")?;
+        let hidden = (1..=MAX_HIDDEN).contains(&self.hidden);
+        check.holds(
+            "hidden",
+            hidden,
+            &self.hidden,
+            &format!("1 to {MAX_HIDDEN}"),
+        )?;
+        let digest = self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit());
+        check.holds("sha256", digest, &self.sha256, "64 hexadecimal digits")?;
+
+        let names: Vec<&str> = self
+            .features
+            .iter()
+            .map(|feature| feature.name.as_str())
+            .collect();
+        check.same("features", &names.as_slice(), &features::NAMES.as_slice())?;
+        let resources: Vec<&str> = self.resources.iter().map(String::as_str).collect();
+        let known = [Resource::Cpu, Resource::Memory, Resource::Network];
+        check.same(
+            "resources",
+            &resources.as_slice(),
+            &known.map(Resource::name).as_slice(),
+        )?;
+        check.same(
+            "horizons_ticks",
+            &self.horizons_ticks.as_slice(),
+            &HORIZONS.as_slice(),
+        )?;
+        check.numbers("quantiles", &self.quantiles, &QUANTILES)?;
+        let order = HORIZONS
+            .iter()
+            .flat_map(|h| QUANTILES.map(|q| format!("h{h}_q{q}")));
+        check.same("output_order", &self.output_order, &order.collect())?;
+
+        let Scaling { floors, .. } = &self.scaling;
+        check.numbers(
+            "scaling.floors (cpu, memory, network)",
+            &[floors.cpu, floors.memory, floors.network],
+            &known.map(features::floor),
+        )?;
+        let scaling = &self.scaling;
+        check.number(
+            "scaling.half_life_ticks",
+            scaling.half_life_ticks,
+            features::SCALE_HALF_LIFE_TICKS,
+        )?;
+        check.number(
+            "scaling.alpha_fast",
+            scaling.alpha_fast,
+            features::ALPHA_FAST,
+        )?;
+        check.number(
+            "scaling.alpha_slow",
+            scaling.alpha_slow,
+            features::ALPHA_SLOW,
+        )?;
+        check.same("scaling.ring", &scaling.ring, &features::RING)?;
+        check.numbers("scaling.clip", &scaling.clip, &[0.0, features::CLIP_HIGH])?;
+        check.number(
+            "scaling.scale_jump_max",
+            scaling.scale_jump_max,
+            features::SCALE_JUMP_MAX,
+        )
+    }
+}
+
+/// Comparisons that end in an error with the file and the field.
+struct Check<'a> {
+    path: &'a Path,
+}
+
+impl Check<'_> {
+    fn same<T: PartialEq + Debug>(
+        &self,
+        field: &'static str,
+        found: &T,
+        expected: &T,
+    ) -> Result<(), LoadError> {
+        self.holds(field, found == expected, found, &format!("{expected:?}"))
+    }
+
+    fn number(&self, field: &'static str, found: f64, expected: f64) -> Result<(), LoadError> {
+        self.numbers(field, &[found], &[expected])
+    }
+
+    /// Numbers are the same if they agree as decimal text does: to twelve digits.
+    fn numbers(
+        &self,
+        field: &'static str,
+        found: &[f64],
+        expected: &[f64],
+    ) -> Result<(), LoadError> {
+        let same = found.len() == expected.len()
+            && found
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs());
+        self.holds(field, same, &found, &format!("{expected:?}"))
+    }
+
+    fn holds<T: Debug>(
+        &self,
+        field: &'static str,
+        holds: bool,
+        found: &T,
+        expected: &str,
+    ) -> Result<(), LoadError> {
+        if holds {
+            return Ok(());
+        }
+        Err(LoadError::Mismatch {
+            path: self.path.to_owned(),
+            field,
+            found: format!("{found:?}"),
+            expected: expected.to_owned(),
+        })
+    }
+}
