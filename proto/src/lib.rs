@@ -4,7 +4,12 @@
 pub mod status;
 
 /// Generated from `llmos.proto`: what an agent sends to the coordinator.
-#[allow(missing_docs, clippy::all, reason = "generated code; llmos.proto holds the comments")]
+#[allow(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    reason = "generated code; llmos.proto holds the comments"
+)]
 pub mod fleet {
     tonic::include_proto!("llmos.v1");
 }
