@@ -1,0 +1,240 @@
+//! Writes the limits of opted-in workloads. Exists in mode `enforce` only.
+
+use std::collections::BTreeMap;
+
+use llmos_cgroupfs::{CgroupRef, JournalError, LimitWriter, SetError};
+use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::sample::Limits;
+use llmos_engine::units::{CgroupId, Timestamp};
+
+use super::guard::{Guard, Trouble};
+use super::log_report;
+use super::order::order;
+use super::outcome::Outcome;
+
+/// A workload that was not seen for this many ticks is gone or is no workload any more.
+const MISSED_TICKS: u64 = 3;
+
+/// The state between ticks.
+#[derive(Debug)]
+pub(super) struct Enforcer {
+    writer: LimitWriter,
+    workloads: BTreeMap<u64, Workload>,
+    tick: (Timestamp, u64),
+    /// Changes by somebody else since the start.
+    drifts: u64,
+}
+
+#[derive(Debug, Default)]
+struct Workload {
+    seen: u64,
+    guards: BTreeMap<Knob, Guard>,
+}
+
+impl Enforcer {
+    pub(super) fn new(writer: LimitWriter) -> Self {
+        Self {
+            writer,
+            workloads: BTreeMap::new(),
+            tick: (Timestamp(0), 0),
+            drifts: 0,
+        }
+    }
+
+    /// Applies the decisions for one workload; an outcome for each, in their order.
+    pub(super) fn apply(
+        &mut self,
+        now: Timestamp,
+        cgroup: CgroupRef<'_>,
+        limits: &Limits,
+        decisions: &[Decision],
+    ) -> Vec<Outcome> {
+        self.begin(now);
+        let mut workload = self.workloads.remove(&cgroup.id).unwrap_or_default();
+        workload.seen = self.tick.1;
+        let mut outcomes = vec![Outcome::Held; decisions.len()];
+        let mut high_is_down = true;
+        for at in order(decisions) {
+            let decision = &decisions[at];
+            let guard = workload.guards.entry(decision.knob).or_default();
+            self.note_drift(now, cgroup, decision.knob, limits, guard);
+            let max_falls = decision.knob == Knob::MemoryMax && decision.action == Action::Lower;
+            outcomes[at] = if max_falls && !high_is_down {
+                Outcome::Waiting("memory.high could not be lowered first")
+            } else {
+                self.one(now, cgroup, decision, guard)
+            };
+            if decision.knob == Knob::MemoryHigh {
+                high_is_down = matches!(
+                    outcomes[at],
+                    Outcome::Applied | Outcome::Held | Outcome::Gone
+                );
+            }
+        }
+        if !outcomes.contains(&Outcome::Gone) {
+            self.workloads.insert(cgroup.id, workload);
+        }
+        outcomes
+    }
+
+    /// A workload that is not opted in (any more) gets its originals back.
+    pub(super) fn release(&mut self, now: Timestamp, id: CgroupId) {
+        self.begin(now);
+        self.workloads.remove(&id.0);
+        if self.writer.holds(id.0) {
+            self.restore(id.0, "no longer opted in");
+        }
+    }
+
+    /// Puts everything back.
+    pub(super) fn stop(&mut self) {
+        self.workloads.clear();
+        match self.writer.restore_all() {
+            Ok(report) => log_report("limits restored at stop", &report),
+            Err(error) => tracing::error!(%error, "limits may not be restored"),
+        }
+    }
+
+    /// Number of files that hold a limit of ours.
+    pub(super) fn held(&self) -> usize {
+        self.writer.held()
+    }
+
+    /// Changes by somebody else since the start.
+    pub(super) fn drifts(&self) -> u64 {
+        self.drifts
+    }
+
+    /// Files in trouble at the last tick: changed by others, and not writable.
+    pub(super) fn troubles(&self) -> (usize, usize) {
+        let guards = self
+            .workloads
+            .values()
+            .flat_map(|workload| workload.guards.values());
+        let troubles: Vec<_> = guards
+            .filter_map(|guard| guard.trouble(self.tick.0))
+            .collect();
+        let foreign = troubles
+            .iter()
+            .filter(|trouble| **trouble == Trouble::Foreign)
+            .count();
+        (foreign, troubles.len() - foreign)
+    }
+
+    /// At the first call of a tick: forgets what has not been seen for a while.
+    fn begin(&mut self, now: Timestamp) {
+        if now == self.tick.0 {
+            return;
+        }
+        self.tick = (now, self.tick.1 + 1);
+        let oldest = self.tick.1.saturating_sub(MISSED_TICKS);
+        let missing: Vec<u64> = self
+            .workloads
+            .iter()
+            .filter(|(_, w)| w.seen < oldest)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in missing {
+            self.workloads.remove(&id);
+            self.restore(id, "workload left");
+        }
+    }
+
+    fn restore(&mut self, id: u64, why: &str) {
+        match self.writer.restore_cgroup(id) {
+            Ok(report) => log_report(why, &report),
+            Err(error) => tracing::error!(%error, cgroup_id = id, "limits may not be restored"),
+        }
+    }
+
+    fn note_drift(
+        &mut self,
+        now: Timestamp,
+        cgroup: CgroupRef<'_>,
+        knob: Knob,
+        limits: &Limits,
+        guard: &mut Guard,
+    ) {
+        let Some(value) = in_force(limits, knob) else {
+            return;
+        };
+        let foreign = self.writer.is_foreign(cgroup.id, knob, value);
+        if guard.observe_foreign(now, foreign) {
+            self.drifts += 1;
+            let ours = self.writer.last_written(cgroup.id, knob);
+            tracing::warn!(
+                cgroup = cgroup.path,
+                file = knob.file(),
+                ?ours,
+                found = value,
+                "somebody else changed a limit"
+            );
+        }
+    }
+
+    fn one(
+        &mut self,
+        now: Timestamp,
+        cgroup: CgroupRef<'_>,
+        decision: &Decision,
+        guard: &mut Guard,
+    ) -> Outcome {
+        if decision.action == Action::Hold {
+            return Outcome::Held;
+        }
+        match guard.wait(now) {
+            Some(Trouble::Foreign) => return Outcome::Waiting("somebody else changed it"),
+            Some(Trouble::Failed) => return Outcome::Waiting("the last write failed"),
+            None => {}
+        }
+        match self.writer.set(cgroup, decision.knob, decision.to) {
+            Ok(report) => {
+                guard.written();
+                if report.written {
+                    Outcome::Applied
+                } else {
+                    Outcome::Held
+                }
+            }
+            Err(SetError::Gone(_)) => {
+                // Drops its records; there is nothing left to restore.
+                self.restore(cgroup.id, "cgroup gone");
+                Outcome::Gone
+            }
+            // Use changes by the moment, so the next tick may try again.
+            Err(error @ SetError::WouldKill { .. }) => Outcome::Failed(error.to_string()),
+            Err(error) => {
+                guard.failed(now);
+                tracing::warn!(%error, cgroup = cgroup.path, "a limit could not be set");
+                Outcome::Failed(error.to_string())
+            }
+        }
+    }
+}
+
+/// The limit in force, in the knob's unit; infinite for `max`.
+fn in_force(limits: &Limits, knob: Knob) -> Option<f64> {
+    let bytes = |limit: Option<llmos_engine::units::Bytes>| {
+        limit.map(|bytes| {
+            if bytes.0 == u64::MAX {
+                f64::INFINITY
+            } else {
+                bytes.0 as f64
+            }
+        })
+    };
+    match knob {
+        Knob::CpuMax => limits.cpu.map(|cores| cores.0),
+        Knob::MemoryHigh => bytes(limits.memory_high),
+        Knob::MemoryMax => bytes(limits.memory_max),
+    }
+}
+
+/// The journal's error as the agent's exit code (`sysexits.h`).
+pub(super) fn exit_code(error: &JournalError) -> u8 {
+    match error {
+        JournalError::InUse { .. } => 75,
+        JournalError::Version { .. } => 65,
+        JournalError::Io { .. } => 74,
+    }
+}

@@ -1,0 +1,216 @@
+//! Turns decisions into writes: only in mode `enforce`, only for opted-in workloads, and undone
+//! when the agent stops, when a workload is no longer opted in, and after a crash.
+//!
+//! Invariant: in mode `observe` there is no writer. What an earlier run left behind is restored in
+//! every mode.
+
+mod enforce;
+mod guard;
+mod order;
+mod outcome;
+#[cfg(test)]
+mod tests;
+
+use llmos_cgroupfs::{
+    CgroupRef, Controllers, Journal, JournalError, LimitWriter, RestoreReport, Root, WritePermit,
+    restore_all,
+};
+use llmos_engine::decide::{Action, Decision};
+use llmos_engine::sample::Limits;
+use llmos_engine::units::Timestamp;
+use llmos_proto::status::{Component, Health};
+
+use crate::config::Config;
+use enforce::Enforcer;
+pub use outcome::Outcome;
+
+/// Name of the component in the status.
+const COMPONENT: &str = "limits";
+
+/// The journal cannot be used, so nothing may be written.
+#[derive(Debug, thiserror::Error)]
+#[error("limits cannot be written safely: {0}")]
+pub struct ApplyError(#[from] JournalError);
+
+impl ApplyError {
+    /// Exit code by `sysexits.h`.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        enforce::exit_code(&self.0)
+    }
+}
+
+/// Applies decisions, or only says that it would.
+#[derive(Debug)]
+pub struct Applier {
+    /// `None` in mode `observe`.
+    enforcer: Option<Enforcer>,
+    controllers: Controllers,
+    /// What became of an earlier run's limits, when that is worth telling.
+    leftovers: Option<String>,
+}
+
+impl Applier {
+    /// Restores what an earlier run left behind, and in mode `enforce` makes the writer.
+    ///
+    /// # Errors
+    /// In mode `enforce`, when the journal cannot be used. In mode `observe` that is a degraded
+    /// state.
+    pub fn start(config: &Config, root: &Root) -> Result<Self, ApplyError> {
+        let controllers = root.controllers();
+        let Some(permit) = WritePermit::of(config.mode) else {
+            let leftovers = match restore_all(&config.state_dir, root.path()) {
+                Ok(report) => told(&report),
+                Err(error) => {
+                    tracing::warn!(%error, "limits of an earlier run cannot be restored");
+                    Some(format!(
+                        "limits of an earlier run cannot be restored: {error}"
+                    ))
+                }
+            };
+            return Ok(Self {
+                enforcer: None,
+                controllers,
+                leftovers,
+            });
+        };
+        let mut journal = Journal::open(&config.state_dir)?;
+        let mut report = journal.restore_all(root.path())?;
+        report.damage = journal.damage().to_vec();
+        let leftovers = told(&report);
+        let writer = LimitWriter::new(permit, root.path().to_owned(), journal);
+        Ok(Self {
+            enforcer: Some(Enforcer::new(writer)),
+            controllers,
+            leftovers,
+        })
+    }
+
+    /// Applies the decisions for one workload at one tick; an outcome for each, in their order.
+    /// `managed` says whether a rule opts it in, `limits` are those in force before.
+    pub fn apply(
+        &mut self,
+        now: Timestamp,
+        path: &str,
+        managed: bool,
+        limits: &Limits,
+        decisions: &[Decision],
+    ) -> Vec<String> {
+        let Some(first) = decisions.first() else {
+            return Vec::new();
+        };
+        let outcomes = match &mut self.enforcer {
+            Some(enforcer) if managed => {
+                let cgroup = CgroupRef {
+                    path,
+                    id: first.workload.0,
+                };
+                enforcer.apply(now, cgroup, limits, decisions)
+            }
+            Some(enforcer) => {
+                enforcer.release(now, first.workload);
+                decisions.iter().map(not_written).collect()
+            }
+            None => decisions.iter().map(not_written).collect(),
+        };
+        outcomes.iter().map(ToString::to_string).collect()
+    }
+
+    /// Restores the originals of all limits. Does nothing in mode `observe`.
+    pub fn stop(&mut self) {
+        if let Some(enforcer) = &mut self.enforcer {
+            enforcer.stop();
+        }
+    }
+
+    /// Number of limit files that hold a value of ours.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.enforcer.as_ref().map_or(0, Enforcer::held)
+    }
+
+    /// Times since the start that somebody else changed a limit of ours.
+    #[must_use]
+    pub fn drifts(&self) -> u64 {
+        self.enforcer.as_ref().map_or(0, Enforcer::drifts)
+    }
+
+    /// How it is, for the status.
+    #[must_use]
+    pub fn component(&self) -> Component {
+        let (state, mut cause) = self.state();
+        if let Some(leftovers) = &self.leftovers {
+            cause = format!("{cause}; {leftovers}");
+        }
+        Component {
+            name: COMPONENT.to_owned(),
+            state,
+            cause,
+        }
+    }
+
+    fn state(&self) -> (Health, String) {
+        let Some(enforcer) = &self.enforcer else {
+            return (Health::Off, "mode observe: no limit is written".to_owned());
+        };
+        let missing = match (self.controllers.cpu, self.controllers.memory) {
+            (true, true) => None,
+            (false, false) => Some("cpu and memory controllers"),
+            (false, true) => Some("cpu controller"),
+            (true, false) => Some("memory controller"),
+        };
+        let held = enforcer.held();
+        match (missing, enforcer.troubles()) {
+            (Some(missing), _) => {
+                let state = if held == 0 {
+                    Health::Unsupported
+                } else {
+                    Health::Degraded
+                };
+                (
+                    state,
+                    format!("the cgroup v2 hierarchy offers no {missing}"),
+                )
+            }
+            (None, (0, 0)) => (Health::Healthy, format!("{held} limits in force")),
+            (None, (foreign, failed)) => (
+                Health::Degraded,
+                format!(
+                    "{held} limits in force, {foreign} changed by somebody else, \
+                     {failed} could not be written"
+                ),
+            ),
+        }
+    }
+}
+
+fn not_written(decision: &Decision) -> Outcome {
+    if decision.action == Action::Hold {
+        Outcome::Held
+    } else {
+        Outcome::Observed
+    }
+}
+
+/// Logs what became of an earlier run's limits; the line for the status if there were any.
+fn told(report: &RestoreReport) -> Option<String> {
+    if report.is_empty() {
+        return None;
+    }
+    log_report("limits of an earlier run", report);
+    Some(format!("limits of an earlier run: {report}"))
+}
+
+/// Logs a restore: one line, and one for each file that is not as it was.
+fn log_report(why: &str, report: &RestoreReport) {
+    if report.is_empty() {
+        return;
+    }
+    tracing::info!("{why}: {report}");
+    for (path, reason) in &report.failed {
+        tracing::warn!("{}: {reason}", path.display());
+    }
+    for damage in &report.damage {
+        tracing::warn!("{damage}");
+    }
+}

@@ -1,0 +1,150 @@
+//! From what is written down to what is right: defaults and bounds.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::http::Uri;
+use llmos_engine::policy::{Mode, Policy};
+use tracing_subscriber::EnvFilter;
+
+use super::error::ConfigError;
+use super::origin::Origins;
+use super::raw::Raw;
+use super::rules::Rules;
+use super::{Config, Coordinator, Metrics, Model, Probes};
+
+pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> {
+    let wrong = |key: &str, value: String, expected: &str| ConfigError::Invalid {
+        key: key.to_owned(),
+        value,
+        origin: origins.of(key).clone(),
+        expected: expected.to_owned(),
+    };
+    let mode = match raw.mode.as_deref() {
+        None | Some("observe") => Mode::Observe,
+        Some("enforce") => Mode::Enforce,
+        Some(other) => {
+            return Err(wrong(
+                "mode",
+                format!("{other:?}"),
+                "\"observe\" or \"enforce\"",
+            ));
+        }
+    };
+    let tick_ms = raw.tick_ms.unwrap_or(1000);
+    if !(100..=60_000).contains(&tick_ms) {
+        return Err(wrong(
+            "tick_ms",
+            tick_ms.to_string(),
+            "100 to 60000 milliseconds",
+        ));
+    }
+    let node_name = match raw.node_name {
+        Some(name) if name.is_empty() || name.len() > 253 || name.contains(char::is_whitespace) => {
+            let expected = "a name of 1 to 253 characters without spaces";
+            return Err(wrong("node_name", format!("{name:?}"), expected));
+        }
+        Some(name) => name,
+        None => hostname().ok_or_else(|| {
+            wrong(
+                "node_name",
+                "\"\"".to_owned(),
+                "a name: there is no hostname",
+            )
+        })?,
+    };
+    let absolute = |key: &str, path: Option<PathBuf>| match path {
+        Some(path) if !path.is_absolute() => Err(wrong(
+            key,
+            format!("{:?}", path.display().to_string()),
+            "an absolute path",
+        )),
+        other => Ok(other),
+    };
+    let cgroup_root = absolute("cgroup_root", raw.cgroup_root)?;
+    let state_dir = anchored(raw.state_dir.unwrap_or_else(|| "/var/lib/llmos".into()));
+    let socket = anchored(raw.socket.unwrap_or_else(|| "/run/llmos/agent.sock".into()));
+    // The kernel's struct sockaddr_un has room for 108 bytes with the final zero.
+    if socket.as_os_str().len() > 107 {
+        let value = format!("{:?}", socket.display().to_string());
+        return Err(wrong("socket", value, "a path of at most 107 bytes"));
+    }
+    let log = raw.log.unwrap_or_else(|| "info".to_owned());
+    if let Err(error) = EnvFilter::try_new(&log) {
+        let expected = format!("a filter such as \"info,llmos_agent=debug\" ({error})");
+        return Err(wrong("log", format!("{log:?}"), &expected));
+    }
+    let address = raw.coordinator.address;
+    if let Some(address) = &address
+        && !is_http(address)
+    {
+        let expected = "a URL such as \"http://coordinator:7443\"";
+        return Err(wrong(
+            "coordinator.address",
+            format!("{address:?}"),
+            expected,
+        ));
+    }
+    let queue = raw.coordinator.queue_reports.unwrap_or(600);
+    if !(1..=100_000).contains(&queue) {
+        return Err(wrong(
+            "coordinator.queue_reports",
+            queue.to_string(),
+            "1 to 100000 reports",
+        ));
+    }
+    let listen = raw.metrics.listen.map(|text| {
+        text.parse::<SocketAddr>().map_err(|_| {
+            let expected = "an address and port such as \"127.0.0.1:9464\"";
+            wrong("metrics.listen", format!("{text:?}"), expected)
+        })
+    });
+    let listen = listen.transpose()?;
+    let policy = raw.policy.over(&Policy::default(), "policy", &origins)?;
+    let rules = Rules::new(policy, &raw.workload, &origins)?;
+    Ok(Config {
+        mode,
+        tick: Duration::from_millis(tick_ms),
+        node_name,
+        cgroup_root,
+        state_dir,
+        socket,
+        log,
+        bpf_log: raw.bpf_log.unwrap_or(false),
+        coordinator: Coordinator {
+            address,
+            queue_reports: usize::try_from(queue).unwrap_or(usize::MAX),
+        },
+        metrics: Metrics { listen },
+        model: Model {
+            dir: raw.model.dir,
+            enabled: raw.model.enabled.unwrap_or(true),
+        },
+        probes: Probes {
+            cpu: raw.probes.cpu.unwrap_or(true),
+            network: raw.probes.network.unwrap_or(true),
+            events: raw.probes.events.unwrap_or(true),
+        },
+        rules,
+        origins,
+    })
+}
+
+/// A relative path counts from where the program was started, also if it moves later.
+fn anchored(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn is_http(address: &str) -> bool {
+    address.parse::<Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+    })
+}
+
+fn hostname() -> Option<String> {
+    let name = std::fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).ok()?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}

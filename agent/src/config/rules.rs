@@ -1,0 +1,119 @@
+//! Which policy a cgroup gets, and whether its limits may be written.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use globset::{GlobBuilder, GlobMatcher};
+use llmos_engine::policy::Policy;
+
+use super::error::ConfigError;
+use super::origin::Origins;
+use super::raw::RawWorkload;
+
+/// Paths remembered at most; a node has some hundred cgroups.
+const CACHE: usize = 8192;
+
+/// One `[[workload]]` rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The glob on the cgroup path, as written.
+    pub pattern: String,
+    /// May the limits of what it matches be written?
+    pub enforce: bool,
+    /// The policy with the rule's overrides.
+    pub policy: Policy,
+    glob: GlobMatcher,
+}
+
+/// The rules in their order, and the policy of what none of them matches.
+#[derive(Debug)]
+pub struct Rules {
+    base: Policy,
+    rules: Vec<Rule>,
+    /// Index of the first matching rule, by path.
+    cache: Mutex<HashMap<String, Option<usize>>>,
+}
+
+impl Rules {
+    pub(super) fn new(
+        base: Policy,
+        raw: &[RawWorkload],
+        origins: &Origins,
+    ) -> Result<Self, ConfigError> {
+        let rules = raw
+            .iter()
+            .enumerate()
+            .map(|(at, raw)| rule(at, raw, &base, origins));
+        let rules = rules.collect::<Result<_, _>>()?;
+        Ok(Self {
+            base,
+            rules,
+            cache: Mutex::default(),
+        })
+    }
+
+    /// The policy of `[policy]`.
+    #[must_use]
+    pub fn base(&self) -> &Policy {
+        &self.base
+    }
+
+    /// All rules in their order.
+    #[must_use]
+    pub fn all(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The policy of a cgroup and whether its limits may be written (in mode `enforce`). The
+    /// first matching rule wins; without one the cgroup is only observed.
+    pub fn policy_for(&self, cgroup_path: &str) -> (&Policy, bool) {
+        let rule = self
+            .first_match(cgroup_path)
+            .and_then(|at| self.rules.get(at));
+        rule.map_or((&self.base, false), |rule| (&rule.policy, rule.enforce))
+    }
+
+    fn first_match(&self, path: &str) -> Option<usize> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache.get(path) {
+            return *known;
+        }
+        let found = self.rules.iter().position(|rule| rule.glob.is_match(path));
+        if cache.len() >= CACHE {
+            cache.clear();
+        }
+        cache.insert(path.to_owned(), found);
+        found
+    }
+}
+
+fn rule(
+    at: usize,
+    raw: &RawWorkload,
+    base: &Policy,
+    origins: &Origins,
+) -> Result<Rule, ConfigError> {
+    let place = format!("workload[{at}]");
+    let pattern = raw.pattern.trim_start_matches('/');
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    let glob = glob.map_err(|error| {
+        let key = format!("{place}.match");
+        let origin = origins.of(&key).clone();
+        let expected = format!(
+            "a glob such as \"system.slice/*.service\" ({})",
+            error.kind()
+        );
+        ConfigError::Invalid {
+            key,
+            value: format!("{:?}", raw.pattern),
+            origin,
+            expected,
+        }
+    })?;
+    Ok(Rule {
+        pattern: raw.pattern.clone(),
+        enforce: raw.enforce.unwrap_or(false),
+        policy: raw.policy.over(base, &place, origins)?,
+        glob: glob.compile_matcher(),
+    })
+}

@@ -1,0 +1,106 @@
+//! Prints the effective configuration for `--check-config`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use llmos_engine::policy::Mode;
+
+use super::origin::{Origin, Origins};
+use super::{Config, policy};
+
+pub(super) fn config(config: &Config) -> String {
+    let mut page = Page {
+        text: String::new(),
+        origins: &config.origins,
+    };
+    let mode = match config.mode {
+        Mode::Observe => "observe",
+        Mode::Enforce => "enforce",
+    };
+    page.line("", "mode", Some(quoted(mode)));
+    page.line("", "tick_ms", Some(config.tick.as_millis().to_string()));
+    page.line("", "node_name", Some(quoted(&config.node_name)));
+    page.line("", "cgroup_root", config.cgroup_root.as_deref().map(path));
+    page.line("", "state_dir", Some(path(&config.state_dir)));
+    page.line("", "socket", Some(path(&config.socket)));
+    page.line("", "log", Some(quoted(&config.log)));
+    page.line("", "bpf_log", Some(config.bpf_log.to_string()));
+    page.section("[coordinator]");
+    page.line(
+        "coordinator.",
+        "address",
+        config.coordinator.address.as_deref().map(quoted),
+    );
+    page.line(
+        "coordinator.",
+        "queue_reports",
+        Some(config.coordinator.queue_reports.to_string()),
+    );
+    page.section("[metrics]");
+    page.line(
+        "metrics.",
+        "listen",
+        config.metrics.listen.map(|at| quoted(&at.to_string())),
+    );
+    page.section("[model]");
+    page.line("model.", "dir", config.model.dir.as_deref().map(path));
+    page.line("model.", "enabled", Some(config.model.enabled.to_string()));
+    page.section("[probes]");
+    page.line("probes.", "cpu", Some(config.probes.cpu.to_string()));
+    page.line(
+        "probes.",
+        "network",
+        Some(config.probes.network.to_string()),
+    );
+    page.line("probes.", "events", Some(config.probes.events.to_string()));
+    page.section("[policy]");
+    for (key, value) in policy::printed(config.rules.base()) {
+        page.line("policy.", key, value);
+    }
+    for (at, rule) in config.rules.all().iter().enumerate() {
+        page.section("[[workload]]");
+        let place = format!("workload[{at}].");
+        page.line(&place, "match", Some(quoted(&rule.pattern)));
+        page.line(&place, "enforce", Some(rule.enforce.to_string()));
+        for (key, value) in policy::printed(&rule.policy) {
+            if *config.origins.of(&format!("{place}{key}")) != Origin::Default {
+                page.line(&place, key, value);
+            }
+        }
+    }
+    page.text
+}
+
+struct Page<'a> {
+    text: String,
+    origins: &'a Origins,
+}
+
+impl Page<'_> {
+    fn section(&mut self, header: &str) {
+        self.text.push('\n');
+        self.text.push_str(header);
+        self.text.push('\n');
+    }
+
+    fn line(&mut self, prefix: &str, key: &str, value: Option<String>) {
+        let line = match value {
+            Some(value) => format!("{key} = {value}"),
+            None => format!("# {key} is not set"),
+        };
+        let written = match self.origins.of(&format!("{prefix}{key}")) {
+            Origin::Default => writeln!(self.text, "{line}"),
+            origin => writeln!(self.text, "{line:<40} # {origin}"),
+        };
+        // Writing to a String cannot fail.
+        debug_assert!(written.is_ok());
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
