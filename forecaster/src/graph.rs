@@ -30,8 +30,8 @@ impl StreamingGraph {
             path: path.to_owned(),
             reason,
         };
-        let onnx = tract_onnx::onnx().with_ignore_value_info(true);
-        let proto = onnx
+        let reader = onnx().with_ignore_value_info(true);
+        let proto = reader
             .proto_model_for_read(&mut &bytes[..])
             .map_err(|error| graph_error(one_line(&error)))?;
         let graph = proto
@@ -40,7 +40,7 @@ impl StreamingGraph {
             .ok_or_else(|| graph_error("it has no graph".to_owned()))?;
         check_declared(graph, hidden, path)?;
         let model = shielded(|| {
-            let mut model = onnx.model_for_proto_model(&proto)?;
+            let mut model = reader.model_for_proto_model(&proto)?;
             in_order(&mut model, graph)?;
             Ok(model)
         })

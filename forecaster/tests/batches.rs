@@ -55,8 +55,8 @@ fn a_small_right_model_loads_and_its_inputs_are_matched_by_name() {
 #[test]
 fn a_row_gets_the_same_answer_in_any_batch() {
     let mut model = TractModel::load(&released()).expect("the released model");
-    // 256 + 64 + 16 + a padded 16.
-    let n = 256 + 64 + 16 + 5;
+    // Runs of 256, of 64, and of 16 with padding.
+    let n = 256 + 64 + 5;
     let x = rows(n);
     let (mut together, mut outputs) = (zeros(&model, n), Vec::new());
     for _ in 0..3 {
@@ -66,7 +66,7 @@ fn a_row_gets_the_same_answer_in_any_batch() {
     }
     assert_eq!(outputs.len(), n * OUTPUTS);
     let width = model.state_width();
-    for row in [0, 100, 255, 256, 319, 320, 335, 336, n - 1] {
+    for row in [0, 100, 255, 256, 319, 320, n - 1] {
         let (mut alone, mut answer) = (zeros(&model, 1), Vec::new());
         let own = &x[row * features::COUNT..(row + 1) * features::COUNT];
         for _ in 0..3 {
