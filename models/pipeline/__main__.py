@@ -22,7 +22,7 @@ def arguments():
     parser.add_argument("--traces", required=True, type=Path, help="folder of .csv or .csv.gz traces")
     parser.add_argument("--sizes", type=sizes, default="64-32", help="LSTM units per layer, such as 64-32 or 128-64")
     parser.add_argument("--out", type=Path, help="folder for the model (default: artifacts/lstm-SIZES beside the pipeline)")
-    parser.add_argument("--steps", type=int, default=4000, help="training steps; the same seed and steps give the same model")
+    parser.add_argument("--steps", type=int, default=4500, help="training steps; the same seed and steps give the same model")
     parser.add_argument("--minutes", type=float, help="stop training after this long, even before --steps")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for training")

@@ -112,6 +112,10 @@ def limits(series, found):
         else "No trace here has ticks of one second, while an agent ticks at 1 s."
     )
     yield f"Memory is {100 * memory:.0f} % of the samples, so its forecasts rest on few programs."
+    yield (
+        "Choices of the pipeline (cap, weights, chunk length) were made with an eye on evaluation parts of such traces, so the "
+        "numbers flatter a little. Weights and stopping never saw them."
+    )
     yield "Evaluation rows come from the same machines as training rows, later in time; unseen workloads may do worse."
     h, q = spec.HORIZONS[-1], spec.QUANTILES[-1]
     yield (
