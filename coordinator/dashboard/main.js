@@ -2,7 +2,7 @@
 
 import { getDecisions, getFleet, getNode, getSeries } from "./lib/api.js";
 import { listen, paced } from "./lib/live.js";
-import { emptySeries, mergeSeries, trimSeries } from "./lib/series.js";
+import { emptySeries, mergeDecisions, mergeSeries, trimSeries } from "./lib/series.js";
 import { chooseNode, chooseWorkload, formatHash, parseHash } from "./lib/state.js";
 import { makeDetail } from "./views/detail.js";
 import { showFleet } from "./views/fleet.js";
@@ -13,11 +13,12 @@ import { showTable } from "./views/table.js";
 
 /** Room before the window, so that the first forecasts in it have their time of making. */
 const LEAD_MS = 60_000;
+const MOST_DECISIONS = 300;
 const TICK_MS = 1_000;
 const FLEET_MS = 2_000;
 
 let view = parseHash(location.hash);
-const data = { fleet: null, node: null, rows: [], error: null, link: "wait" };
+const data = { fleet: null, node: null, rows: [], errors: {}, link: "wait" };
 let held = nothing();
 let sparksOf = null;
 const detail = makeDetail((change) => go(change));
@@ -37,7 +38,7 @@ function go(change) {
 function draw() {
   const { fleet, node, rows } = data;
   showLink(data.link);
-  showNotice(noticeFor(data));
+  showNotice(noticeFor({ ...data, error: Object.values(data.errors)[0] }));
   document.getElementById("main").hidden = !fleet || fleet.nodes.length === 0;
   if (!fleet) return;
   showFleet(fleet, view.node, (id) => go({ node: id, workload: null }));
@@ -54,17 +55,17 @@ function table(loading) {
   });
 }
 
-async function guarded(work) {
+async function guarded(part, work) {
   try {
     await work();
-    data.error = null;
+    delete data.errors[part];
   } catch (error) {
-    data.error = error.message;
+    data.errors[part] = error.message;
   }
   draw();
 }
 
-const refreshFleet = paced(() => guarded(async () => {
+const refreshFleet = paced(() => guarded("fleet", async () => {
   data.fleet = await getFleet();
   const chosen = chooseNode(view.node, data.fleet.nodes);
   const fresh = data.fleet.nodes.find((node) => node.id === chosen) ?? null;
@@ -76,7 +77,7 @@ const refreshFleet = paced(() => guarded(async () => {
   }
 }), FLEET_MS);
 
-const refreshNode = paced(() => guarded(async () => {
+const refreshNode = paced(() => guarded("node", async () => {
   const id = view.node;
   if (!id) return;
   if (data.node?.id !== id) {
@@ -101,13 +102,15 @@ async function refreshWorkload(id, workload, nodeNow) {
   // A wider window than what is held is loaded anew; else only what is new.
   const whole = held.key !== key || oldest < held.since - 5_000;
   const base = whole ? { ...nothing(), key, since: oldest } : held;
+  const decidedAt = base.decisions[0]?.at_unix_ms ?? 0;
   const [body, list] = await Promise.all([
     getSeries(id, workload, whole ? oldest : base.series.at.at(-1) ?? oldest),
-    getDecisions(id, workload),
+    getDecisions(id, workload, decidedAt),
   ]);
   if (id !== view.node || workload !== view.workload) return;
   const series = trimSeries(mergeSeries(base.series, body), oldest);
-  held = { key, since: Math.max(base.since, oldest), series, decisions: list.decisions };
+  const decisions = mergeDecisions(base.decisions, list.decisions, decidedAt, MOST_DECISIONS);
+  held = { key, since: Math.max(base.since, oldest), series, decisions };
 }
 
 function everything() {

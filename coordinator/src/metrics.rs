@@ -89,9 +89,10 @@ impl Metrics {
         registry.register("pages", "Pages that listen to events", self.pages.clone());
         let nodes = Family::<HealthLabel, Gauge>::default();
         for health in [Health::Live, Health::Stale, Health::Lost] {
-            nodes.get_or_create(&HealthLabel {
+            // Made now, so that a health that no node has is shown as 0.
+            drop(nodes.get_or_create(&HealthLabel {
                 health: health.as_str(),
-            });
+            }));
         }
         for (_, node) in fleet.nodes() {
             nodes

@@ -1,5 +1,10 @@
 //! The binary: exit codes, its lines, its end.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests; a failure here is a failed test"
+)]
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

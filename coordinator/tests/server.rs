@@ -1,5 +1,11 @@
 //! The whole coordinator in one process: reports in by gRPC, JSON and events out by HTTP.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests; a failure here is a failed test"
+)]
+
 mod support;
 
 use http_body_util::BodyExt;

@@ -24,5 +24,5 @@ export const getNode = (id, spark) =>
 export const getSeries = (id, workload, since) =>
   get(`nodes/${part(id)}/workloads/${part(workload)}?since=${Math.max(0, Math.floor(since))}`);
 
-export const getDecisions = (id, workload) =>
-  get(`nodes/${part(id)}/decisions?cgroup_id=${part(workload)}&limit=300`);
+export const getDecisions = (id, workload, since) =>
+  get(`nodes/${part(id)}/decisions?cgroup_id=${part(workload)}&limit=300&since=${since}`);

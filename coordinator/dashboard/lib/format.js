@@ -81,6 +81,15 @@ export function clock(ms) {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** Values in the unit of the last, which is written once: `2.82 / 3.39 / 3.76 GiB`. */
+export function together(values, format, unitOf) {
+  if (!values.every(known)) return ABSENT;
+  const unit = unitOf(values.at(-1));
+  const name = format(values.at(-1)).endsWith(unit.name) ? ` ${unit.name}` : "";
+  const texts = values.map((value) => (name ? digits(value / unit.size) : format(value)));
+  return texts.join(" / ") + name;
+}
+
 /** A value of a limit file in its own unit: cores for `cpu.*`, bytes else; `max` when absent. */
 export function limitValue(knob, value) {
   if (!known(value)) return "max";

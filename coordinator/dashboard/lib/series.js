@@ -85,30 +85,34 @@ export function horizons(held) {
 }
 
 /**
- * Puts columns and a forecast on one time axis in seconds. A forecast made at t for the next h
- * milliseconds is drawn at its target time t + h. Where a list has nothing to say at a time of the
- * other it holds `undefined` (no break in the line); a gap in the reports stays `null` (a break).
+ * Puts columns and a forecast on one time axis in seconds. A forecast made at t for the next
+ * `shiftMs` is drawn at its target time t + shiftMs: at a reported time it takes the forecast whose
+ * target is nearest, and where no report is near (the future, a gap) the target stands alone.
+ * `spacingMs` is the usual distance of two reports. Absent is null everywhere.
  */
-export function align(at, columns, forecast, shiftMs) {
-  if (!forecast || at.length === 0) {
-    return [at.map((ms) => ms / 1000), ...columns, ...QUANTILES.map(() => new Array(at.length))];
+export function align(at, columns, forecast, shiftMs, spacingMs) {
+  const near = 2 * spacingMs;
+  const made = forecast ? at.map((_, j) => j).filter((j) => forecast.q95[j] !== null) : [];
+  const target = (k) => at[made[k]] + shiftMs;
+  const rows = [];
+  let k = 0;
+  for (let i = 0; i < at.length; i += 1) {
+    while (k + 1 < made.length && Math.abs(target(k + 1) - at[i]) <= Math.abs(target(k) - at[i])) k += 1;
+    const hit = k < made.length && Math.abs(target(k) - at[i]) <= near;
+    rows.push([at[i], i, hit ? made[k] : -1]);
   }
-  const lists = columns.map(() => []);
-  const bands = QUANTILES.map(() => []);
-  const x = [];
   let i = 0;
-  let j = 0;
-  while (i < at.length || j < at.length) {
-    const now = i < at.length ? at[i] : Infinity;
-    const target = at[j] + shiftMs;
-    const time = Math.min(now, target);
-    x.push(time / 1000);
-    columns.forEach((values, k) => lists[k].push(now === time ? values[i] : undefined));
-    QUANTILES.forEach((name, k) => bands[k].push(target === time ? forecast[name][j] : undefined));
-    if (now === time) i += 1;
-    if (target === time) j += 1;
+  for (let alone = 0; alone < made.length; alone += 1) {
+    const time = target(alone);
+    while (i + 1 < at.length && Math.abs(at[i + 1] - time) <= Math.abs(at[i] - time)) i += 1;
+    if (Math.abs(at[i] - time) > near) rows.push([time, -1, made[alone]]);
   }
-  return [x, ...lists, ...bands];
+  rows.sort((a, b) => a[0] - b[0]);
+  return [
+    rows.map(([time]) => time / 1000),
+    ...columns.map((values) => rows.map(([, index]) => (index < 0 ? null : values[index]))),
+    ...QUANTILES.map((name) => rows.map(([, , index]) => (index < 0 ? null : forecast[name][index]))),
+  ];
 }
 
 /** Greatest known value of lists at times within [from, to] (in the unit of x); null without any. */
@@ -132,10 +136,7 @@ export function lastKnown(values) {
   return null;
 }
 
-/** Value of a list at an index or, where it has nothing to say there, at the nearest one before. */
-export function valueAt(values, index) {
-  for (let i = index; i >= 0 && i > index - 4; i -= 1) {
-    if (values[i] !== undefined) return values[i];
-  }
-  return null;
+/** Decisions held, newest first, extended by those at or after `since`, of which some may be held. */
+export function mergeDecisions(held, fresh, since, most) {
+  return [...fresh, ...held.filter((one) => one.at_unix_ms < since)].slice(0, most);
 }

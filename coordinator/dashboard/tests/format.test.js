@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, clock, cores, duration, limitValue, rate, share } from "../lib/format.js";
+import { bytes, byteUnit, clock, cores, duration, limitValue, rate, share, together } from "../lib/format.js";
 
 test("absent is shown as absent and zero as zero", () => {
   for (const format of [cores, bytes, rate, share, duration, clock]) {
@@ -47,4 +47,11 @@ test("a limit is in the unit of its file and max when there is none", () => {
 
 test("the clock has two digits in each place", () => {
   assert.equal(clock(new Date(2026, 0, 2, 3, 4, 5).getTime()), "03:04:05");
+});
+
+test("values that belong together share one unit", () => {
+  const gib = 1024 ** 3;
+  assert.equal(together([0.5 * gib, gib, 2 * gib], bytes, byteUnit), "0.50 / 1.00 / 2.00 GiB");
+  assert.equal(together([0.1, 0.2, 1], cores, () => ({ size: 1, name: "cores" })), "0.10 / 0.20 / 1.00");
+  assert.equal(together([1, null, 2], bytes, byteUnit), "–");
 });

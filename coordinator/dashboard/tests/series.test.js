@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  align, emptySeries, horizons, lastKnown, maxWithin, mergeSeries, pickForecast, trimSeries, valueAt,
+  align, emptySeries, horizons, lastKnown, maxWithin, mergeDecisions, mergeSeries, pickForecast, trimSeries,
 } from "../lib/series.js";
 
 const body = (at, columns, forecasts = []) => ({ at_unix_ms: at, columns, forecasts, tick_ms: 1000 });
@@ -42,22 +42,32 @@ test("old points leave from every column", () => {
   assert.equal(trimSeries(held, 0), held);
 });
 
-test("a forecast stands at its target time and breaks no line", () => {
-  const at = [1000, 2000, 3000];
-  const [x, use, q50] = align(at, [[1, 2, null]], cpu(1, [5, 6, null]), 1500);
-  assert.deepEqual(x, [1, 2, 2.5, 3, 3.5, 4.5]);
-  assert.deepEqual(use, [1, 2, undefined, null, undefined, undefined]);
-  assert.deepEqual(q50, [undefined, undefined, 5, undefined, 6, null]);
+test("a forecast stands at its target time, also where nothing was reported yet", () => {
+  const at = [1000, 2000, 3000, 4000];
+  const [x, use, q50] = align(at, [[1, 2, 3, 4]], cpu(3, [5, 6, 7, 8]), 3000, 1000);
+  assert.deepEqual(x, [1, 2, 3, 4, 7]);
+  assert.deepEqual(use, [1, 2, 3, 4, null]);
+  assert.deepEqual(q50, [null, 5, 5, 5, 8], "the first target is at 4, near 2 and 3 too");
 });
 
-test("times that meet share a place", () => {
-  const [x, use, q50] = align([1000, 2000], [[1, 2]], cpu(1, [5, 6]), 1000);
-  assert.deepEqual([x, use, q50], [[1, 2, 3], [1, 2, undefined], [undefined, 5, 6]]);
+test("jitter of the ticks leaves no holes in the band", () => {
+  const at = [1000, 2040, 2970, 4010, 5000, 6030];
+  const [x, , q50] = align(at, [at], cpu(2, [1, 2, 3, 4, 5, 6]), 2000, 1000);
+  assert.deepEqual(x, [...at.map((ms) => ms / 1000)]);
+  assert.deepEqual(q50.slice(2), [1, 2, 3, 4]);
+});
+
+test("a gap in the reports breaks the line, and what was forecast for it is shown", () => {
+  const at = [1000, 2000, 2001, 20_000];
+  const [x, use, q50] = align(at, [[1, 2, null, 3]], cpu(8, [5, 6, null, 7]), 8000, 1000);
+  assert.deepEqual(x, [1, 2, 2.001, 9, 10, 20, 28]);
+  assert.deepEqual(use, [1, 2, null, null, null, 3, null]);
+  assert.deepEqual(q50, [null, null, null, 5, 6, null, 7]);
 });
 
 test("without a forecast the columns stand alone", () => {
-  const [x, use, q50] = align([1000], [[1]], null, 0);
-  assert.deepEqual([x, use, q50.length, q50[0]], [[1], [1], 1, undefined]);
+  assert.deepEqual(align([1000], [[1]], null, 0, 1000), [[1], [1], [null], [null], [null]]);
+  assert.deepEqual(align([], [[]], cpu(5, []), 5000, 1000), [[], [], [], [], []]);
 });
 
 test("greatest and last known values pass over what is absent", () => {
@@ -65,6 +75,13 @@ test("greatest and last known values pass over what is absent", () => {
   assert.equal(maxWithin([1], [[null]], 0, 9), null);
   assert.equal(lastKnown([1, null, undefined]), 1);
   assert.equal(lastKnown(undefined), null);
-  assert.equal(valueAt([1, undefined, undefined], 2), 1);
-  assert.equal(valueAt([1, null, undefined], 2), null, "a gap is a gap");
+});
+
+test("decisions come once, newest first, and the oldest leave", () => {
+  const at = (ms, knob) => ({ at_unix_ms: ms, knob });
+  const held = [at(5, "cpu.max"), at(3, "cpu.max")];
+  const fresh = [at(6, "cpu.max"), at(5, "memory.high"), at(5, "cpu.max")];
+  const merged = mergeDecisions(held, fresh, 5, 4);
+  assert.deepEqual(merged.map((one) => `${one.at_unix_ms} ${one.knob}`), ["6 cpu.max", "5 memory.high", "5 cpu.max", "3 cpu.max"]);
+  assert.equal(mergeDecisions(held, fresh, 5, 2).length, 2);
 });

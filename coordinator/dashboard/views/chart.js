@@ -1,13 +1,15 @@
 // One chart over uPlot: lines, steps and a forecast band over the shared time axis.
 
 import { h, setText } from "../lib/dom.js";
-import { align, lastKnown, maxWithin, pickForecast, valueAt } from "../lib/series.js";
+import { known, together } from "../lib/format.js";
+import { align, lastKnown, maxWithin, pickForecast } from "../lib/series.js";
 import { axisTop, labels } from "../lib/ticks.js";
 import { legend } from "./legend.js";
 import { drawMarkers, line } from "./markers.js";
 
 const { uPlot } = globalThis;
 const AXIS_WIDTH = 62;
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 const stepped = uPlot.paths.stepped({ align: 1 });
 
 /** The colours of the theme in force, by name. */
@@ -36,7 +38,7 @@ export function makeChart(spec, shared) {
   const items = spec.columns.map((one) => ({ ...one }));
   if (spec.resource) {
     items.push({
-      text: "forecast q50 / q95 / q99", mark: "band", color: "band",
+      text: "forecast q50 / q95 / q99", mark: "band", color: "band", wide: true,
       hint: "Quantiles of the peak, drawn at the end of the time that they were forecast for",
     });
   }
@@ -57,16 +59,16 @@ export function makeChart(spec, shared) {
   const u = new uPlot({
     width: 600,
     height: spec.height,
-    padding: [6, 8, spec.showTime ? 0 : 4, 0],
+    padding: [6, 20, spec.showTime ? 0 : 4, 0],
     legend: { show: false },
-    cursor: { sync: { key: "time", setSeries: false }, points: { size: 6 }, drag: { setScale: false, x: false } },
+    cursor: { y: false, sync: { key: "time", setSeries: false }, points: { size: 6 }, drag: { setScale: false, x: false } },
     scales: {
       x: { time: true, range: () => shared.range },
       y: { range: () => [0, held?.top ?? spec.smallest] },
     },
     axes: [
       { show: true, size: spec.showTime ? 24 : 4, stroke: ink.muted, font: "11px system-ui, sans-serif",
-        grid: { stroke: ink.grid, width: 1 }, ticks: { stroke: ink.grid, width: 1, size: 4 }, space: 70,
+        grid: { stroke: ink.grid, width: 1 }, ticks: { stroke: ink.grid, width: 1, size: 4 }, space: 64, incrs: TIME_STEPS,
         values: spec.showTime ? timeLabels : (_, splits) => splits.map(() => "") },
       { size: AXIS_WIDTH, stroke: ink.muted, font: "11px system-ui, sans-serif", space: 26, incrs: spec.steps,
         grid: { stroke: ink.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => labels(splits, unit) },
@@ -77,7 +79,7 @@ export function makeChart(spec, shared) {
     hooks: {
       draw: [(self) => {
         if (!shared.nowS) return;
-        line(self, shared.nowS, ink.muted, [3, 3]);
+        line(self, shared.nowS, ink.muted, [3, 3], spec.showNow ? "now" : "");
         drawMarkers(self, shared.decisions.filter(spec.takes), shared.chosen, ink);
       }],
       setCursor: [() => showValues()],
@@ -87,17 +89,14 @@ export function makeChart(spec, shared) {
   function showValues() {
     if (!held) return;
     const index = u.cursor.idx;
-    const under = index !== null && index !== undefined && u.cursor.left >= 0;
+    const under = known(index) && u.cursor.left >= 0;
+    const of = (k) => (under ? u.data[k][index] : lastKnown(u.data[k]));
     const texts = spec.columns.map((column, k) => {
-      const value = under ? valueAt(u.data[k + 1], index) : lastKnown(held.columns[k]);
-      const off = column.main || value === null || value === undefined || value <= held.top ? "" : " ↑";
-      return (value ?? null) === null ? (column.none ?? "–") : spec.format(value) + off;
+      const value = of(k + 1);
+      if (!known(value)) return column.none ?? "–";
+      return spec.format(value) + (!column.main && value > held.top ? " ↑" : "");
     });
-    if (spec.resource) {
-      const three = [0, 1, 2].map((k) =>
-        under ? valueAt(u.data[n + 1 + k], index) : lastKnown(u.data[n + 1 + k]));
-      texts.push(three.some((value) => (value ?? null) === null) ? "–" : three.map(spec.format).join(" / "));
-    }
+    if (spec.resource) texts.push(together([n + 1, n + 2, n + 3].map(of), spec.format, spec.unitOf));
     key.set(texts);
     shared.oncursor(under ? u.data[0][index] : null);
   }
@@ -109,13 +108,14 @@ export function makeChart(spec, shared) {
       const forecast = spec.resource ? pickForecast(series, spec.resource, horizon) : null;
       const none = new Array(series.at.length).fill(null);
       const columns = spec.columns.map((column) => series.columns[column.name] ?? none);
-      const data = align(series.at, columns, forecast, forecast ? forecast.ticks * series.tickMs : 0);
+      const shift = forecast ? forecast.ticks * series.tickMs : 0;
+      const data = align(series.at, columns, forecast, shift, Math.max(series.tickMs, 1000));
       const [from, to] = shared.range;
       const main = data.slice(1, n + 1).filter((_, k) => spec.columns[k].main);
       const others = data.slice(1, n + 1).filter((_, k) => !spec.columns[k].main);
-      const mainMax = maxWithin(data[0], [...main, data[n + 3] ?? []], from, to);
+      const mainMax = maxWithin(data[0], [...main, data[n + 3]], from, to);
       const top = axisTop(mainMax, maxWithin(data[0], others, from, to), spec.smallest);
-      held = { top, columns };
+      held = { top };
       unit = spec.unitOf(top);
       setText(unitLabel, unit.name);
       const nothing = columns.every((values) => lastKnown(values) === null) && !forecast;

@@ -7,7 +7,7 @@ import { makeChart } from "./chart.js";
 
 const SPECS = [
   {
-    title: "CPU", resource: "cpu", height: 158, smallest: 0.05,
+    title: "CPU", resource: "cpu", height: 150, showNow: true, smallest: 0.05,
     unitOf: () => ({ size: 1, name: "cores" }), format: cores, steps: decimalSteps(0.001, 7),
     takes: (decision) => decision.knob.startsWith("cpu."), absent: "No CPU data in this window.",
     columns: [
@@ -17,7 +17,7 @@ const SPECS = [
     ],
   },
   {
-    title: "Memory", resource: "memory", height: 158, smallest: 1024 ** 2,
+    title: "Memory", resource: "memory", height: 140, smallest: 1024 ** 2,
     unitOf: byteUnit, format: bytes, steps: byteSteps(),
     takes: (decision) => decision.knob.startsWith("memory."), absent: "No memory data: this node reports none for the workload.",
     columns: [
@@ -29,7 +29,7 @@ const SPECS = [
     ],
   },
   {
-    title: "Network", resource: null, height: 122, smallest: 1000, showTime: true,
+    title: "Network", resource: null, height: 112, smallest: 1000, showTime: true,
     unitOf: rateUnit, format: rate, steps: decimalSteps(1, 13),
     takes: () => false, absent: "No network data: this node reports none for the workload.",
     columns: [
@@ -39,11 +39,10 @@ const SPECS = [
   },
 ];
 
-/** The three charts in `parent`; they are made anew when the theme changes. */
-export function makeCharts(parent) {
-  const cursorTime = h("p", { class: "cursor-time", "aria-hidden": "true" });
+/** The three charts in `parent`; `cursorTime` gets the time under the cursor. They are made anew when the theme changes. */
+export function makeCharts(parent, cursorTime) {
   const area = h("div", { class: "charts" });
-  parent.append(area, cursorTime);
+  parent.append(area);
   const shared = { range: [0, 1], nowS: 0, decisions: [], chosen: null, oncursor: showTime };
   let charts = [];
   let last = null;

@@ -3,7 +3,8 @@
 import { h, setAttr, setText } from "../lib/dom.js";
 import { clock, limitValue } from "../lib/format.js";
 
-const MOST = 50;
+const FIRST = 10;
+const MOST = 200;
 const SIGN = { raise: "▲", lower: "▼", hold: "●" };
 
 /** Makes the list in `parent`; `onchoose(decision | null)` marks one in the charts. */
@@ -15,6 +16,9 @@ export function makeDecisions(parent, onchoose) {
   parent.append(
     h("div", { class: "bar" }, h("h3", {}, "Decisions"), h("label", {}, withHolds, "with holds"), count),
     list, empty);
+  const more = h("button", { type: "button", class: "more", onclick: () => { most = MOST; draw(); } });
+  parent.append(more);
+  let most = FIRST;
   let all = [];
   let chosen = null;
   let shown = "";
@@ -43,9 +47,11 @@ export function makeDecisions(parent, onchoose) {
 
   function draw() {
     const chosenOnes = all.filter((one) => withHolds.checked || one.action !== "hold");
-    const visible = chosenOnes.slice(0, MOST);
+    const visible = chosenOnes.slice(0, most);
     const key = visible.map((one) => `${id(one)} ${one.outcome}`).join("|");
-    setText(count, chosenOnes.length > MOST ? `newest ${MOST} of ${chosenOnes.length}` : `${chosenOnes.length}`);
+    setText(count, `${chosenOnes.length}`);
+    more.hidden = most >= Math.min(chosenOnes.length, MOST);
+    setText(more, `Show ${Math.min(chosenOnes.length, MOST) - most} older`);
     empty.hidden = visible.length > 0;
     setText(empty, all.length > 0 ? "Only holds so far." : "No decision on this workload yet.");
     if (key === shown) return;
@@ -65,6 +71,7 @@ export function makeDecisions(parent, onchoose) {
     clear() {
       chosen = null;
       shown = "";
+      most = FIRST;
       onchoose(null);
     },
   };

@@ -15,7 +15,8 @@ export function makeDetail(onview) {
   const name = h("h2", {});
   const badge = h("span", { class: "badge" });
   const cgroup = h("p", { class: "cgroup" });
-  const facts = h("p", { class: "count" });
+  const facts = h("p", {});
+  const cursorTime = h("p", { class: "cursor-time", "aria-hidden": "true" });
   const windows = choice("Time shown", WINDOWS, (window) => onview({ window }));
   const ahead = h("div", { class: "ahead" });
   const content = h("div", { class: "content" });
@@ -25,8 +26,8 @@ export function makeDetail(onview) {
     h("div", { class: "views" }, ahead, windows.element));
   const lists = h("div", {});
   root.append(empty, content);
-  content.append(head, facts);
-  const charts = makeCharts(content);
+  content.append(head, h("div", { class: "count" }, facts, cursorTime));
+  const charts = makeCharts(content, cursorTime);
   content.append(lists);
   const decisions = makeDecisions(lists, (one) => charts.choose(one));
   content.hidden = true;

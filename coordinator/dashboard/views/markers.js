@@ -30,8 +30,8 @@ export function drawMarkers(u, decisions, chosen, ink) {
   ctx.restore();
 }
 
-/** A line through the chart at a time in seconds. */
-export function line(u, seconds, color, dash) {
+/** A line through the chart at a time in seconds, with a word beside its top. */
+export function line(u, seconds, color, dash, word = "") {
   const { ctx } = u;
   const x = Math.round(u.valToPos(seconds, "x", true)) + 0.5;
   if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
@@ -43,5 +43,9 @@ export function line(u, seconds, color, dash) {
   ctx.moveTo(x, u.bbox.top);
   ctx.lineTo(x, u.bbox.top + u.bbox.height);
   ctx.stroke();
+  ctx.fillStyle = color;
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textAlign = "left";
+  ctx.fillText(word, x + 4 * devicePixelRatio, u.bbox.top + 10 * devicePixelRatio);
   ctx.restore();
 }

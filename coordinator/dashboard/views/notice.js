@@ -18,7 +18,7 @@ export function noticeFor({ fleet, node, link, error }) {
   if (fleet.nodes.length === 0) {
     return {
       kind: "info",
-      text: "No agent has reported yet. Start one on a machine that reaches this address:",
+      text: "No agent has reported yet. Start one on a machine that reaches this address, and it shows up here by itself:",
       command: `llmos-agent --coordinator http://${fleet.grpc_address}`,
     };
   }

@@ -3,7 +3,7 @@
 import { setAttr, svg } from "../lib/dom.js";
 import { sparkPath } from "../lib/rows.js";
 
-const WIDTH = 64;
+const WIDTH = 56;
 const HEIGHT = 20;
 
 /** Points that a sparkline shows. */

@@ -5,15 +5,16 @@ import { ABSENT, bytes, cores, known } from "../lib/format.js";
 import { filterRows, forecastSource, pushSpark, sortRows } from "../lib/rows.js";
 import { SPARK_POINTS, sparkline } from "./sparkline.js";
 
-const COLUMNS = [
-  { key: "name", text: "Workload", hint: "Name and cgroup" },
-  { key: "cpu", text: "CPU", hint: "CPU in use, in cores; the line is the last minute", wide: 2 },
-  { key: "cpuLimit", text: "Limit", hint: "cpu.max in force, in cores" },
-  { key: "cpuTarget", text: "Target", hint: "What LLMOS would set or has set as cpu.max, in cores" },
-  { key: "memory", text: "Memory", hint: "Memory in use; the line is the last minute", wide: 2 },
-  { key: "memoryLimit", text: "Limit", hint: "memory.high in force, else memory.max" },
-  { key: "memoryTarget", text: "Target", hint: "What LLMOS would set or has set as memory.high" },
-  { key: "forecast", text: "Forecast", hint: "What drives the forecast: the model or a baseline" },
+// A head is a list of `[key, text, hint]`; two of them stand above each other, as do their values.
+const HEADS = [
+  { sorts: [["name", "Workload", "Name, with the cgroup below it"]] },
+  { sorts: [["cpu", "CPU cores", "CPU in use, in cores; the line is the last minute"]] },
+  { sorts: [["cpuLimit", "Limit", "cpu.max in force, in cores"],
+    ["cpuTarget", "Target", "What LLMOS would set or has set as cpu.max, in cores"]] },
+  { sorts: [["memory", "Memory", "Memory in use; the line is the last minute"]] },
+  { sorts: [["memoryLimit", "Limit", "memory.high in force, else memory.max"],
+    ["memoryTarget", "Target", "What LLMOS would set or has set as memory.high"]] },
+  { sorts: [["forecast", "Forecast", "What drives the forecast: the model or a baseline"]] },
 ];
 
 const root = document.getElementById("workloads");
@@ -30,10 +31,8 @@ const managedOnly = h("input", {
   type: "checkbox", onchange: (event) => { view.managedOnly = event.target.checked; draw(); },
 });
 const count = h("p", { class: "count", role: "status" });
-const heads = COLUMNS.map((column) => {
-  const button = h("button", { type: "button", title: column.hint, onclick: () => sortBy(column.key) }, column.text);
-  return h("th", { scope: "col", colspan: column.wide, class: column.key === "name" ? "" : "num" }, button);
-});
+const heads = HEADS.map(({ sorts }) => h("th", { scope: "col", class: sorts[0][0] === "name" ? "" : "num" },
+  ...sorts.map(([key, text, hint]) => h("button", { type: "button", title: hint, onclick: () => sortBy(key) }, text))));
 const body = h("tbody");
 const empty = h("p", { class: "empty", hidden: true });
 root.append(
@@ -51,16 +50,26 @@ function makeRow(id) {
   const badge = h("span", { class: "badge" });
   const gone = h("span", { class: "badge badge-gone" }, "gone");
   const cgroup = h("span", { class: "cgroup" });
-  const cell = () => h("td", { class: "num" });
-  const cells = { cpu: cell(), cpuLimit: cell(), cpuTarget: cell(), memory: cell(), memoryLimit: cell(), memoryTarget: cell() };
+  const cells = { cpu: h("span", {}), memory: h("span", {}) };
+  const limits = { cpu: limitCell(), memory: limitCell() };
   const forecast = h("td", { class: "num" });
   const sparks = { cpu: sparkline(), memory: sparkline() };
   const element = h("tr", { onclick: () => choose(id) },
     h("th", { scope: "row" }, h("div", { class: "title" }, name, badge, gone), cgroup),
-    h("td", { class: "spark-cell" }, sparks.cpu.element), cells.cpu, cells.cpuLimit, cells.cpuTarget,
-    h("td", { class: "spark-cell" }, sparks.memory.element), cells.memory, cells.memoryLimit, cells.memoryTarget,
+    h("td", {}, h("div", { class: "use" }, sparks.cpu.element, cells.cpu)), limits.cpu.element,
+    h("td", {}, h("div", { class: "use" }, sparks.memory.element, cells.memory)), limits.memory.element,
     forecast);
-  return { element, name, badge, gone, cgroup, cells, forecast, sparks, values: { cpu: [], memory: [] }, at: 0 };
+  return { element, name, badge, gone, cgroup, cells, limits, forecast, sparks, values: { cpu: [], memory: [] }, at: 0 };
+}
+
+function limitCell() {
+  const [limit, target] = [h("span", {}), h("span", { class: "target" })];
+  return { element: h("td", { class: "num stacked" }, limit, target), limit, target };
+}
+
+function fillLimit(cell, limit, target, format) {
+  setText(cell.limit, known(limit) ? format(limit) : "none");
+  setText(cell.target, format(target));
 }
 
 function fillRow(one, row) {
@@ -72,12 +81,10 @@ function fillRow(one, row) {
   one.badge.hidden = !row.managed;
   one.gone.hidden = row.present;
   setText(one.cells.cpu, cores(row.usage.cpu_cores));
-  setText(one.cells.cpuLimit, known(row.limits.cpu_cores) ? cores(row.limits.cpu_cores) : "none");
-  setText(one.cells.cpuTarget, cores(row.targets.cpu_cores));
-  const high = row.limits.memory_high_bytes ?? row.limits.memory_max_bytes;
+  fillLimit(one.limits.cpu, row.limits.cpu_cores, row.targets.cpu_cores, cores);
   setText(one.cells.memory, bytes(row.usage.memory_bytes));
-  setText(one.cells.memoryLimit, known(high) ? bytes(high) : "none");
-  setText(one.cells.memoryTarget, bytes(row.targets.memory_high_bytes));
+  const high = row.limits.memory_high_bytes ?? row.limits.memory_max_bytes;
+  fillLimit(one.limits.memory, high, row.targets.memory_high_bytes, bytes);
   setText(one.forecast, forecastSource(row) ?? ABSENT);
   setAttr(one.element, "class", row.present ? null : "gone");
 }
@@ -99,9 +106,11 @@ function fillSparks(one, row) {
 function draw() {
   const { rows, chosen, loading } = last;
   const visible = sortRows(filterRows(rows, view.filter, view.managedOnly), view.key, view.descending);
-  COLUMNS.forEach((column, i) => {
-    const sorted = column.key === view.key;
-    setAttr(heads[i], "aria-sort", sorted ? (view.descending ? "descending" : "ascending") : null);
+  HEADS.forEach(({ sorts }, i) => {
+    const order = view.descending ? "descending" : "ascending";
+    const at = sorts.findIndex(([key]) => key === view.key);
+    setAttr(heads[i], "aria-sort", at >= 0 ? order : null);
+    [...heads[i].children].forEach((button, k) => setAttr(button, "data-sorted", k === at ? order : null));
   });
   visible.forEach((row, i) => {
     const { element } = held.get(row.id);

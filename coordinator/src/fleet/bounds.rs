@@ -1,6 +1,6 @@
 //! Every capacity of the fleet state, once.
 
-/// Bounds of the state in memory. With the defaults the worst case is about 3.4 GB: 8,192
+/// Bounds of the state in memory. With the defaults the worst case is about 3.7 GB: 8,192
 /// workloads, each with every column for a full hour (see the test `an_hour_of_one_workload`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
