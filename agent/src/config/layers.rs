@@ -18,8 +18,13 @@ const DEFAULT_FILE: &str = "/etc/llmos/agent.toml";
 const PREFIX: &str = "LLMOS_";
 /// Names the config file.
 const CONFIG_VARIABLE: &str = "LLMOS_CONFIG";
-/// Set by people who test LLMOS itself; no setting of the agent.
-const NOT_OURS: [&str; 1] = ["LLMOS_REQUIRE_BPF"];
+/// Settings of the coordinator and of LLMOS's own tests, which may share the agent's environment.
+const NOT_OURS: [&str; 4] = [
+    "LLMOS_COORDINATOR_GRPC",
+    "LLMOS_COORDINATOR_HTTP",
+    "LLMOS_COORDINATOR_LOG",
+    "LLMOS_REQUIRE_BPF",
+];
 
 /// The settings of all layers, and where they came from.
 pub(super) fn read(
@@ -161,7 +166,7 @@ fn variables(
             config = Some(PathBuf::from(value));
             continue;
         }
-        if NOT_OURS.contains(&name) {
+        if NOT_OURS.contains(&name) || is_service_link(name) {
             continue;
         }
         let Some((_, key)) = names.iter().find(|(known, _)| known == name) else {
@@ -184,6 +189,17 @@ fn variables(
     }
     found.sort();
     Ok((found, config))
+}
+
+/// Kubernetes describes each service of a namespace to its pods in such variables: a service named
+/// llmos-coordinator gives `LLMOS_COORDINATOR_PORT_7443_TCP_ADDR` and more.
+fn is_service_link(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.ends_with("_PORT")
+        || name
+            .split_once("_PORT_")
+            .is_some_and(|(_, rest)| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// `model.dir` is `LLMOS_MODEL_DIR`.

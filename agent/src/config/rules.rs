@@ -65,7 +65,8 @@ impl Rules {
     }
 
     /// The policy of a cgroup and whether its limits may be written (in mode `enforce`). The
-    /// first matching rule wins; without one the cgroup is only observed.
+    /// first matching rule wins; without one the cgroup is only observed. The root of the
+    /// hierarchy (an empty path) has no limits, so no rule matches it.
     pub fn policy_for(&self, cgroup_path: &str) -> (&Policy, bool) {
         let rule = self
             .first_match(cgroup_path)
@@ -78,7 +79,8 @@ impl Rules {
         if let Some(known) = cache.get(path) {
             return *known;
         }
-        let found = self.rules.iter().position(|rule| rule.glob.is_match(path));
+        let matches = |rule: &Rule| !path.is_empty() && rule.glob.is_match(path);
+        let found = self.rules.iter().position(matches);
         if cache.len() >= CACHE {
             cache.clear();
         }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
-use llmos_engine::policy::Mode;
+use llmos_engine::policy::{Mode, Policy};
 use llmos_engine::units::{Bytes, Cores};
 use tempfile::TempDir;
 
@@ -64,10 +64,7 @@ fn the_defaults_observe() {
     assert_eq!(config.state_dir, Path::new("/var/lib/llmos"));
     assert_eq!(config.coordinator.address, None);
     assert!(config.model.enabled && config.probes.cpu);
-    assert_eq!(
-        config.policy_for("any/thing"),
-        (&llmos_engine::policy::Policy::default(), false)
-    );
+    assert_eq!(config.policy_for("any/thing"), (&Policy::default(), false));
 }
 
 #[test]
@@ -124,7 +121,13 @@ fn what_is_shown_is_a_config_file_that_means_the_same() {
             .collect()
     };
     assert_eq!(plain(&first), plain(&second));
-    assert_eq!(second.policy_for("a/b").0.cpu_margin, 0.5);
+    assert_eq!(
+        second.policy_for("a/b").0,
+        &Policy {
+            cpu_margin: 0.5,
+            ..second.rules.base().clone()
+        }
+    );
 }
 
 #[test]
@@ -158,6 +161,22 @@ fn unknown_variables_are_refused_with_the_nearest_name() {
     let error = Home::new("").env("LLMOS_TIK_MS", "5").error();
     let expected = "unknown environment variable LLMOS_TIK_MS, did you mean \"LLMOS_TICK_MS\"?";
     assert_eq!(error, expected);
+}
+
+#[test]
+fn variables_of_others_are_let_be() {
+    let mut home = Home::new("");
+    for name in [
+        "LLMOS_COORDINATOR_HTTP",
+        "LLMOS_COORDINATOR_SERVICE_HOST",
+        "LLMOS_COORDINATOR_SERVICE_PORT_GRPC",
+        "LLMOS_COORDINATOR_PORT",
+        "LLMOS_COORDINATOR_PORT_7443_TCP_ADDR",
+    ] {
+        home = home.env(name, "tcp://10.0.0.1:7443");
+    }
+    assert_eq!(home.load().unwrap().coordinator.address, None);
+    assert!(home.env("LLMOS_PORT_NAME", "x").load().is_err());
 }
 
 #[test]
