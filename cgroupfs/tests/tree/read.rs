@@ -124,8 +124,10 @@ fn each_garbage_file_is_named_and_costs_its_own_metrics_only() {
     }
 }
 
+type IsAbsent = fn(&Reading) -> bool;
+
 /// Each file, and whether the metric that it alone gives is absent.
-const METRICS: [(&str, fn(&Reading) -> bool); 9] = [
+const METRICS: [(&str, IsAbsent); 9] = [
     ("cpu.stat", |r| r.cpu.usage_us.is_none()),
     ("cpu.max", |r| r.cpu.max.is_none()),
     ("cpu.pressure", |r| r.cpu.pressure.is_none()),
