@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{cmd, paths};
 
@@ -31,6 +31,18 @@ pub fn get() -> Result<()> {
     cmd::run(npm.args(["ci", "--no-audit", "--no-fund"]))?;
     std::fs::copy(folder().join("package-lock.json"), stamp())?;
     Ok(())
+}
+
+/// The test files.
+pub fn tests() -> Result<Vec<PathBuf>> {
+    let tests = folder().join("tests");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&tests)
+        .with_context(|| format!("cannot read {}", paths::shown(&tests)))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".test.js"))
+        .collect();
+    files.sort();
+    Ok(files)
 }
 
 /// npm empties the folder on `npm ci`, and with it the mark that says what is in it.

@@ -1,11 +1,9 @@
 //! What runs inside the test machines. `vm-init` is the first process, `vm-workload` makes load,
-//! `vm-scenario` runs the agent against it and says what happened. Measurements on the machine
-//! itself use the same workloads.
+//! `vm-scenario` runs the agent against it and says what happened.
 
 pub mod agent;
 pub mod cgroup;
 pub mod clock;
-pub mod history;
 pub mod http;
 pub mod load;
 pub mod report;

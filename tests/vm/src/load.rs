@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,14 +26,6 @@ pub fn spin(until: Instant) {
                     .wrapping_add(1),
             );
         }
-    }
-}
-
-/// Works for two milliseconds and sleeps for two, many times, until `until`.
-pub fn doze(until: Instant) {
-    while Instant::now() < until {
-        spin(Instant::now() + Duration::from_millis(2));
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -104,59 +95,9 @@ pub fn hog() -> ! {
     }
 }
 
-/// Takes one connection on the loopback device and reads until it ends.
-///
-/// # Errors
-/// When the port is taken or the connection breaks.
-pub fn receive(port: u16) -> Result<u64> {
-    let (mut stream, _) = TcpListener::bind(("127.0.0.1", port))?.accept()?;
-    let mut buffer = vec![0; 1 << 16];
-    let mut total = 0;
-    loop {
-        let got = stream.read(&mut buffer)?;
-        if got == 0 {
-            return Ok(total);
-        }
-        total += got as u64;
-    }
-}
-
-/// Sends `bytes` to [`receive`], which may not listen yet.
-///
-/// # Errors
-/// When nobody listens within ten seconds or the connection breaks.
-pub fn send(port: u16, bytes: u64) -> Result<()> {
-    let mut stream = None;
-    clock::wait_for(Duration::from_secs(10), || {
-        stream = TcpStream::connect(("127.0.0.1", port)).ok();
-        stream.is_some()
-    });
-    let mut stream = stream.context("nobody listens")?;
-    let buffer = vec![7; 1 << 16];
-    let mut left = bytes;
-    while left > 0 {
-        let part = buffer.len().min(usize::try_from(left)?);
-        stream.write_all(&buffer[..part])?;
-        left -= part as u64;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_sent_arrives() {
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let receiver = std::thread::spawn(move || receive(port).unwrap());
-        send(port, 1_000_001).unwrap();
-        assert_eq!(receiver.join().unwrap(), 1_000_001);
-    }
 
     #[test]
     fn a_block_that_is_dropped_leaves_the_process() {

@@ -35,7 +35,14 @@ pub struct Args {
 }
 
 /// Our programs in the machine.
-const PROGRAMS: &[&str] = &["llmos-agent", "llmosctl", "vm-scenario", "vm-workload"];
+const PROGRAMS: &[&str] = &[
+    "llmos-agent",
+    "llmosctl",
+    "native-accuracy",
+    "native-load",
+    "vm-scenario",
+    "vm-workload",
+];
 
 /// Sets up, builds and runs the scenario on the kernels that were asked for.
 pub fn run(args: &Args) -> Result<()> {

@@ -1,25 +1,22 @@
 //! A program that makes load in a control group: `vm-workload CGROUP KIND [ARGUMENTS]`.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use llmos_vm_tests::load;
 
-const USAGE: &str = "vm-workload CGROUP spin S | doze S | bursts IDLE_S BURST_S COUNT LOG | \
-                     wave BLOCKS GROW_S HOLD_S REST_S | steady MIB | hog | receive PORT | \
-                     send PORT BYTES; `-` as CGROUP stays where it is";
+const USAGE: &str = "vm-workload CGROUP bursts IDLE_S BURST_S COUNT LOG | \
+                     wave BLOCKS GROW_S HOLD_S REST_S | steady MIB | hog";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [cgroup, kind, rest @ ..] = args.as_slice() else {
         bail!("{USAGE}")
     };
-    if cgroup != "-" {
-        // Before any load, so that none of it counts elsewhere.
-        std::fs::write(Path::new(cgroup).join("cgroup.procs"), "0")
-            .with_context(|| format!("cannot join {cgroup}"))?;
-    }
+    // Before any load, so that none of it counts elsewhere.
+    std::fs::write(Path::new(cgroup).join("cgroup.procs"), "0")
+        .with_context(|| format!("cannot join {cgroup}"))?;
     let number = |at: usize| -> Result<f64> {
         rest.get(at)
             .context(USAGE)?
@@ -28,8 +25,6 @@ fn main() -> Result<()> {
     };
     let seconds = |at: usize| number(at).map(Duration::from_secs_f64);
     match kind.as_str() {
-        "spin" => load::spin(Instant::now() + seconds(0)?),
-        "doze" => load::doze(Instant::now() + seconds(0)?),
         "bursts" => {
             let log = rest.get(3).context(USAGE)?;
             load::bursts(
@@ -42,8 +37,6 @@ fn main() -> Result<()> {
         "wave" => load::wave(number(0)? as usize, seconds(1)?, seconds(2)?, seconds(3)?),
         "steady" => load::steady(number(0)? as usize),
         "hog" => load::hog(),
-        "receive" => println!("{}", load::receive(number(0)? as u16)?),
-        "send" => load::send(number(0)? as u16, number(1)? as u64)?,
         _ => bail!("{USAGE}"),
     }
     Ok(())

@@ -11,12 +11,12 @@ use crate::report::Report;
 use crate::watch::Watch;
 
 const ONSETS: &str = "/tmp/onsets";
-/// Long enough to see a quota fall, short enough for five in a run.
-const IDLE_S: &str = "14";
-const BURST_S: &str = "5";
-const BURSTS: &str = "5";
+/// The rest is longer than the sixty ticks for which the laws remember a burst.
+const IDLE_S: &str = "17";
+const BURST_S: &str = "4";
+const BURSTS: &str = "4";
 /// 200 MiB at the peak, 40 MiB at rest.
-const WAVE: [&str; 5] = ["wave", "5", "10", "8", "22"];
+const WAVE: [&str; 5] = ["wave", "5", "8", "6", "28"];
 
 /// Runs the three workloads and judges what the agent did to their limits.
 pub fn run(report: &mut Report, stage: &Stage, agent: &Agent) -> Result<()> {
@@ -33,7 +33,7 @@ pub fn run(report: &mut Report, stage: &Stage, agent: &Agent) -> Result<()> {
     )?;
     bursts.finish()?;
     // Time to fall after the last burst.
-    std::thread::sleep(Duration::from_secs(12));
+    std::thread::sleep(Duration::from_secs(16));
     let seen = watch.stop();
 
     let onsets = onsets(Path::new(ONSETS))?;

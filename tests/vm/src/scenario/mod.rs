@@ -117,12 +117,46 @@ impl Drop for Load {
 /// # Errors
 /// When a part cannot be carried out at all.
 pub fn run(report: &mut Report) -> Result<()> {
+    accuracy::run(report)?;
     let stage = Stage::build()?;
     Agent::configure(CONFIG)?;
     report.event("three groups are set up; the agent starts in enforce");
     let agent = Agent::start("enforce")?;
-    accuracy::run(report, &agent)?;
     follow::run(report, &stage, &agent)?;
     events::run(report, &agent)?;
+    parts(report, &agent)?;
     restore::run(report, &stage, agent)
+}
+
+/// Everything that this kernel can do has to work.
+fn parts(report: &mut Report, agent: &Agent) -> Result<()> {
+    let status = agent.get("/v1/status")?;
+    let parts = status["components"].as_array().context("no components")?;
+    let mut wrong = Vec::new();
+    for part in parts {
+        let word = |key: &str| part[key].as_str().unwrap_or("?");
+        if !matches!(word("state"), "healthy" | "off") {
+            wrong.push(format!(
+                "{} is {}: {}",
+                word("name"),
+                word("state"),
+                word("cause")
+            ));
+        }
+    }
+    report.check(
+        "parts_healthy",
+        wrong.is_empty(),
+        &format!("{} parts", parts.len()),
+    );
+    wrong.iter().for_each(|line| report.event(line));
+    report.number("tick_ms", status["tick_ms"].as_f64());
+    report.number("tick_work_ms_p50", status["tick_work_ms_p50"].as_f64());
+    report.number("agent_cpu_cores", status["agent_cpu_cores"].as_f64());
+    report.number(
+        "agent_rss_mib",
+        status["agent_rss_bytes"].as_f64().map(|b| b / 1_048_576.0),
+    );
+    report.number("missed_ticks", status["missed_ticks"].as_f64());
+    Ok(())
 }
