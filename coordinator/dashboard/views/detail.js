@@ -2,13 +2,18 @@
 
 import { choice, h, setText } from "../lib/dom.js";
 import { ABSENT, duration, known, share } from "../lib/format.js";
-import { forecastSource } from "../lib/rows.js";
 import { horizons } from "../lib/series.js";
 import { WINDOWS } from "../lib/state.js";
 import { makeCharts } from "./charts.js";
 import { makeDecisions } from "./decisions.js";
 
 const root = document.getElementById("detail");
+
+function forecastBy(row) {
+  const sources = [["CPU", row.cpu_forecast], ["memory", row.memory_forecast]];
+  const known = sources.filter(([, forecast]) => forecast).map(([name, { source }]) => `${name} by ${source}`);
+  return known.length > 0 ? `forecast of ${known.join(", ")}` : "no forecast yet";
+}
 
 /** The pane; `onview({ window } | { horizon })` when the reader wants another view. */
 export function makeDetail(onview) {
@@ -66,7 +71,7 @@ export function makeDetail(onview) {
       badge.dataset.managed = String(row.managed);
       setText(cgroup, row.cgroup);
       setText(facts, [
-        `forecast by ${forecastSource(row) ?? ABSENT}`,
+        forecastBy(row),
         `throttled ${share(row.usage.throttled_share)}`,
         `memory stall ${share(row.usage.memory_stall_share)}`,
         `OOM kills ${known(row.usage.oom_kills) ? row.usage.oom_kills : ABSENT}`,
