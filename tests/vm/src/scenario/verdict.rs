@@ -6,13 +6,16 @@ use crate::watch::{Quota, Sample};
 
 /// A burst of one busy task needs one core; a quota from here on lets it run.
 const ENOUGH: f64 = 0.9;
-/// A quota up to here is tight for a task that sleeps.
-const TIGHT: f64 = 0.4;
+/// A fall takes at least this share of the quota away.
+const FALL: f64 = 0.5;
+
+/// A memory limit below this share of the peak has come down far enough to matter.
+const LOW: f64 = 0.75;
 
 /// What the quota did around one burst, in cores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Burst {
-    /// In force at the onset.
+    /// The lowest since the burst before. A forecast may raise it before the onset.
     pub before: Option<f64>,
     /// The highest during the burst.
     pub during: Option<f64>,
@@ -23,12 +26,15 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// Tight before, wide enough during, tight again after.
+    /// Too tight for a burst before, wide enough during, and much tighter again after.
     #[must_use]
     pub fn followed(&self) -> bool {
-        self.before.is_some_and(|cores| cores <= TIGHT)
-            && self.during.is_some_and(|cores| cores >= ENOUGH)
-            && self.after.is_some_and(|cores| cores <= TIGHT)
+        let (Some(before), Some(during), Some(after)) = (self.before, self.during, self.after)
+        else {
+            return false;
+        };
+        let tight = |cores: f64| cores < ENOUGH && cores <= during * FALL;
+        tight(before) && during >= ENOUGH && during.is_finite() && tight(after)
     }
 }
 
@@ -53,6 +59,11 @@ pub fn bursts(quota: &[Quota], onsets: &[f64], length_ms: f64) -> Vec<Burst> {
     let mut bursts = Vec::new();
     for (at, onset) in onsets.iter().enumerate() {
         let end = onset + length_ms;
+        let last = if at == 0 {
+            0.0
+        } else {
+            onsets[at - 1] + length_ms
+        };
         let next = onsets.get(at + 1).copied().unwrap_or(f64::INFINITY);
         let within = |from: f64, to: f64| {
             // What was in force at `from` counts as well as what came later.
@@ -67,7 +78,7 @@ pub fn bursts(quota: &[Quota], onsets: &[f64], length_ms: f64) -> Vec<Burst> {
             .find(|change| change.at_ms > *onset && change.at_ms < end && change.cores >= ENOUGH);
         let already = in_force(quota, *onset).is_some_and(|cores| cores >= ENOUGH);
         bursts.push(Burst {
-            before: in_force(quota, *onset),
+            before: within(last, *onset).reduce(f64::min),
             during: within(*onset, end).reduce(f64::max),
             after: within(end, next).reduce(f64::min),
             to_quota_ms: if already {
@@ -93,7 +104,7 @@ fn in_force(quota: &[Quota], at_ms: f64) -> Option<f64> {
 pub struct Memory {
     /// The highest use.
     pub peak: f64,
-    /// Times at which both limits had fallen below half of the peak.
+    /// Times at which both limits had fallen to where they would have stopped the peak.
     pub falls: usize,
     /// Times at which both limits rose from there to the peak.
     pub rises: usize,
@@ -139,7 +150,7 @@ pub fn memory(samples: &[Sample]) -> Memory {
             continue;
         };
         judged.above_max += usize::from(memory > max);
-        if !low && high.max(max) < peak * 0.55 {
+        if !low && high.max(max) < peak * LOW {
             low = true;
             judged.falls += 1;
         } else if low && high.min(max) >= peak * 0.98 {
