@@ -10,6 +10,7 @@ mod models;
 mod paths;
 mod run;
 mod setup;
+mod smoke;
 mod step;
 mod test;
 mod tidy;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::setup::{self, Need};
 use crate::step::{self, Steps};
 use crate::vm::kernel::KERNELS;
-use crate::{build, cmd, dashboard, models, paths, vm};
+use crate::{build, cmd, dashboard, models, paths, smoke, vm};
 
 /// How many tests of one kind passed and failed.
 #[derive(Clone, Copy, Default)]
@@ -47,6 +47,14 @@ pub fn run() -> Result<()> {
     take("rust", steps.run("Rust tests", rust));
     take("models", steps.run("model tests", python));
     take("dashboard", steps.run("dashboard tests", browser));
+    let together = steps.run("coordinator and agent together", smoke::run);
+    take(
+        "together",
+        together.map(|()| Count {
+            passed: 1,
+            failed: 0,
+        }),
+    );
     for kernel in KERNELS {
         let result = vm::scenario(*kernel, false, false, &mut steps);
         take(

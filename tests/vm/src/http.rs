@@ -1,6 +1,7 @@
-//! GET over a unix socket, as much HTTP as the agent's status socket needs.
+//! GET, as much HTTP as the status socket and the coordinator need.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -8,16 +9,31 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// Fetches `path` and parses the answer's body.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Fetches `path` from a unix socket and parses the answer's body.
 ///
 /// # Errors
 /// When nobody listens, the answer is not 200, or its body is no JSON.
 pub fn get(socket: &Path, path: &str) -> Result<Value> {
-    let mut stream =
-        UnixStream::connect(socket).with_context(|| format!("{}", socket.display()))?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let stream = UnixStream::connect(socket).with_context(|| format!("{}", socket.display()))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    ask(stream, path)
+}
+
+/// Fetches `path` from a TCP address and parses the answer's body.
+///
+/// # Errors
+/// When nobody listens, the answer is not 200, or its body is no JSON.
+pub fn get_tcp(address: &str, path: &str) -> Result<Value> {
+    let stream = TcpStream::connect(address).with_context(|| address.to_owned())?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    ask(stream, path)
+}
+
+fn ask(mut stream: impl Read + Write, path: &str) -> Result<Value> {
     // HTTP/1.0 forbids chunks, so the body is what comes after the empty line.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: agent\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     body(&answer).with_context(|| format!("GET {path}"))
