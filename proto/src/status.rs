@@ -45,7 +45,7 @@ pub struct HealthReport {
 }
 
 /// `GET /v1/status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Always [`API_VERSION`].
     pub api_version: String,
@@ -85,8 +85,35 @@ pub struct Status {
     pub lost: Vec<Lost>,
     /// Limits that differ from their originals now.
     pub limits_held: u64,
+    /// CPU in use on the whole node, in cores.
+    pub node_cpu_used_cores: Option<f64>,
+    /// Memory in use on the whole node (total less available), in bytes.
+    pub node_memory_used_bytes: Option<u64>,
+    /// Processes that the kernel killed for want of memory since the agent started.
+    pub oom_kills_seen: u64,
+    /// Network links of the node.
+    pub links: Vec<Link>,
     /// All parts and how they are.
     pub components: Vec<Component>,
+}
+
+/// A network link of the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// E.g. `eth0`.
+    pub name: String,
+    /// Administratively up, with a carrier.
+    pub up: bool,
+    /// Megabits per second; absent where the driver knows none.
+    pub speed_mbit_per_s: Option<u64>,
+    /// Bytes received since the link was made.
+    pub rx_bytes: Option<u64>,
+    /// Bytes sent since the link was made.
+    pub tx_bytes: Option<u64>,
+    /// Packets dropped on receive.
+    pub rx_dropped: Option<u64>,
+    /// Packets dropped on send.
+    pub tx_dropped: Option<u64>,
 }
 
 /// A count of lost data.

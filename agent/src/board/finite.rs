@@ -1,0 +1,68 @@
+//! Keeps NaN and infinity off the board: JSON has no word for them, and a reader would fail.
+
+use llmos_proto::status::{Decision, Forecast, Limits, Status, Usage, Workload};
+
+/// Makes every unknown number of the status absent.
+pub fn status(status: &mut Status) {
+    keep_finite(&mut status.tick_work_ms_p50);
+    keep_finite(&mut status.agent_cpu_cores);
+    keep_finite(&mut status.node_cpu_used_cores);
+    if !status.node_cpu_cores.is_finite() {
+        status.node_cpu_cores = 0.0;
+    }
+}
+
+/// Makes every unknown number of the workload absent; a forecast with one is no forecast.
+pub fn workload(workload: &mut Workload) {
+    usage(&mut workload.usage);
+    limits(&mut workload.limits);
+    limits(&mut workload.targets);
+    if !workload.seen_s.is_finite() {
+        workload.seen_s = 0.0;
+    }
+    for forecast in [
+        &mut workload.cpu_forecast,
+        &mut workload.memory_forecast,
+        &mut workload.network_forecast,
+    ] {
+        if forecast.as_ref().is_some_and(|f| !is_finite(f)) {
+            *forecast = None;
+        }
+    }
+}
+
+/// False when the decision has no number to decide for, and so cannot be shown.
+pub fn decision(decision: &mut Decision) -> bool {
+    keep_finite(&mut decision.from);
+    decision.to.is_finite()
+}
+
+fn usage(usage: &mut Usage) {
+    for value in [
+        &mut usage.cpu_cores,
+        &mut usage.throttled_share,
+        &mut usage.memory_stall_share,
+        &mut usage.rx_bytes_per_s,
+        &mut usage.tx_bytes_per_s,
+        &mut usage.rx_packets_per_s,
+        &mut usage.tx_packets_per_s,
+    ] {
+        keep_finite(value);
+    }
+}
+
+fn limits(limits: &mut Limits) {
+    keep_finite(&mut limits.cpu_cores);
+}
+
+fn keep_finite(value: &mut Option<f64>) {
+    *value = value.filter(|v| v.is_finite());
+}
+
+fn is_finite(forecast: &Forecast) -> bool {
+    forecast
+        .horizons
+        .iter()
+        .flat_map(|h| [h.q50, h.q90, h.q95, h.q99])
+        .all(f64::is_finite)
+}

@@ -1,0 +1,115 @@
+//! Metrics of the node, the agent and its parts.
+
+use std::fmt;
+
+use llmos_proto::status::{Health, Link, Status};
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::labels::Labels;
+use super::names::{self, Metric};
+use crate::board::Totals;
+
+const STATES: [(Health, &str); 4] = [
+    (Health::Healthy, "healthy"),
+    (Health::Degraded, "degraded"),
+    (Health::Unsupported, "unsupported"),
+    (Health::Off, "off"),
+];
+
+/// Writes everything that has no workload.
+pub fn encode(to: &mut DescriptorEncoder, status: &Status, totals: &Totals) -> fmt::Result {
+    names::BUILD.write(to, [(Labels::one("version", &status.agent_version), 1.0)])?;
+    let mode = Labels([
+        ("node", &status.node),
+        ("kernel", &status.kernel),
+        ("mode", &status.mode),
+    ]);
+    names::MODE.write(to, [(mode, 1.0)])?;
+    costs(to, status)?;
+    links(to, &status.links)?;
+    parts(to, status)?;
+    names::DECISIONS.write(
+        to,
+        totals.iter().map(|((knob, action, outcome), count)| {
+            let labels = Labels([("resource", knob), ("action", action), ("outcome", outcome)]);
+            (labels, float(*count))
+        }),
+    )
+}
+
+fn costs(to: &mut DescriptorEncoder, status: &Status) -> fmt::Result {
+    let median = status.tick_work_ms_p50.map(|ms| ms / 1000.0);
+    names::TICK_WORK.write(to, median.map(|s| (Labels::one("quantile", "0.5"), s)))?;
+    for (metric, value) in [
+        (names::START_TIME, Some(seconds(status.started_unix_ms))),
+        (names::TICK_PERIOD, Some(seconds(status.tick_ms))),
+        (names::TICKS, Some(float(status.ticks))),
+        (names::MISSED_TICKS, Some(float(status.missed_ticks))),
+        (names::NODE_CPU, Some(status.node_cpu_cores)),
+        (names::NODE_MEMORY, Some(float(status.node_memory_bytes))),
+        (names::NODE_CPU_USED, status.node_cpu_used_cores),
+        (
+            names::NODE_MEMORY_USED,
+            status.node_memory_used_bytes.map(float),
+        ),
+        (names::OOM_KILLS_SEEN, Some(float(status.oom_kills_seen))),
+        (names::AGENT_MEMORY, status.agent_rss_bytes.map(float)),
+        (names::AGENT_CPU, status.agent_cpu_cores),
+        (names::WORKLOADS, Some(float(status.workloads))),
+        (names::MANAGED, Some(float(status.managed))),
+        (names::LIMITS_HELD, Some(float(status.limits_held))),
+    ] {
+        metric.write(to, value.map(|value| (Labels::NONE, value)))?;
+    }
+    Ok(())
+}
+
+fn links(to: &mut DescriptorEncoder, links: &[Link]) -> fmt::Result {
+    /// A megabit in bytes.
+    const MEGABIT: f64 = 125_000.0;
+    let values: [(Metric, fn(&Link) -> Option<f64>); 6] = [
+        (names::LINK_UP, |l| Some(f64::from(u8::from(l.up)))),
+        (names::LINK_SPEED, |l| {
+            l.speed_mbit_per_s.map(|s| float(s) * MEGABIT)
+        }),
+        (names::LINK_RX, |l| l.rx_bytes.map(float)),
+        (names::LINK_TX, |l| l.tx_bytes.map(float)),
+        (names::LINK_RX_DROPPED, |l| l.rx_dropped.map(float)),
+        (names::LINK_TX_DROPPED, |l| l.tx_dropped.map(float)),
+    ];
+    for (metric, value) in values {
+        let series = links
+            .iter()
+            .filter_map(|l| Some((Labels::one("link", &l.name), value(l)?)));
+        metric.write(to, series)?;
+    }
+    Ok(())
+}
+
+fn parts(to: &mut DescriptorEncoder, status: &Status) -> fmt::Result {
+    names::LOST.write(
+        to,
+        status
+            .lost
+            .iter()
+            .map(|lost| (Labels::one("place", &lost.place), float(lost.count))),
+    )?;
+    names::COMPONENT.write(
+        to,
+        status.components.iter().flat_map(|part| {
+            STATES.map(|(state, name)| {
+                let labels = Labels::two(("component", &part.name), ("state", name));
+                (labels, f64::from(u8::from(part.state == state)))
+            })
+        }),
+    )
+}
+
+fn seconds(ms: u64) -> f64 {
+    float(ms) / 1000.0
+}
+
+/// Above 2^53 the last digits are rounded, as in every number of this format.
+pub fn float(count: u64) -> f64 {
+    count as f64
+}

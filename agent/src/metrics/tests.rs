@@ -1,0 +1,375 @@
+//! The names that others build dashboards on, and text that parses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use llmos_proto::status::{
+    API_VERSION, Component, Decision, Forecast, Health, HorizonForecast, Limits, Link, Lost,
+    Status, Usage, Workload,
+};
+
+use super::*;
+use crate::board::Published;
+
+/// Names of series. A change here breaks somebody's dashboard or alert: say so in the changelog.
+const GOLDEN: &[&str] = &[
+    "llmos_agent_cpu_cores",
+    "llmos_agent_resident_memory_bytes",
+    "llmos_build_info",
+    "llmos_component_state",
+    "llmos_decisions_total",
+    "llmos_limits_held",
+    "llmos_lost_events_total",
+    "llmos_missed_ticks_total",
+    "llmos_mode_info",
+    "llmos_node_cpu_cores",
+    "llmos_node_cpu_used_cores",
+    "llmos_node_memory_bytes",
+    "llmos_node_memory_used_bytes",
+    "llmos_node_network_receive_bytes_total",
+    "llmos_node_network_receive_dropped_packets_total",
+    "llmos_node_network_speed_bytes_per_second",
+    "llmos_node_network_transmit_bytes_total",
+    "llmos_node_network_transmit_dropped_packets_total",
+    "llmos_node_network_up",
+    "llmos_oom_kills_seen_total",
+    "llmos_start_time_seconds",
+    "llmos_tick_period_seconds",
+    "llmos_tick_work_seconds",
+    "llmos_ticks_total",
+    "llmos_workload_cpu_cores",
+    "llmos_workload_cpu_forecast_cores",
+    "llmos_workload_cpu_limit_cores",
+    "llmos_workload_cpu_target_cores",
+    "llmos_workload_cpu_throttled_ratio",
+    "llmos_workload_memory_bytes",
+    "llmos_workload_memory_forecast_bytes",
+    "llmos_workload_memory_limit_bytes",
+    "llmos_workload_memory_stall_ratio",
+    "llmos_workload_memory_target_bytes",
+    "llmos_workload_memory_working_set_bytes",
+    "llmos_workload_network_forecast_bytes_per_second",
+    "llmos_workload_network_receive_bytes_per_second",
+    "llmos_workload_network_receive_packets_per_second",
+    "llmos_workload_network_transmit_bytes_per_second",
+    "llmos_workload_network_transmit_packets_per_second",
+    "llmos_workload_oom_kills_total",
+    "llmos_workloads",
+    "llmos_workloads_managed",
+];
+
+fn forecast() -> Option<Forecast> {
+    Some(Forecast {
+        source: "model".into(),
+        horizons: vec![HorizonForecast {
+            ticks: 60,
+            q50: 0.25,
+            q90: 0.5,
+            q95: 0.75,
+            q99: 1.0,
+        }],
+    })
+}
+
+fn workload(cgroup: &str) -> Workload {
+    let limits = Limits {
+        cpu_cores: Some(1.0),
+        memory_high_bytes: Some(1 << 20),
+        memory_max_bytes: Some(2 << 20),
+    };
+    Workload {
+        id: "9".into(),
+        cgroup: cgroup.into(),
+        name: "w".into(),
+        managed: true,
+        seen_s: 1.0,
+        usage: Usage {
+            cpu_cores: Some(0.5),
+            throttled_share: Some(0.25),
+            memory_bytes: Some(4096),
+            working_set_bytes: Some(4096),
+            memory_stall_share: Some(0.0),
+            rx_bytes_per_s: Some(1.0),
+            tx_bytes_per_s: Some(2.0),
+            rx_packets_per_s: Some(3.0),
+            tx_packets_per_s: Some(4.0),
+            oom_kills: Some(5),
+        },
+        limits: limits.clone(),
+        targets: limits,
+        cpu_forecast: forecast(),
+        memory_forecast: forecast(),
+        network_forecast: forecast(),
+    }
+}
+
+fn status() -> Status {
+    Status {
+        api_version: API_VERSION.into(),
+        node: "node-1".into(),
+        agent_version: "0.1.0".into(),
+        kernel: "6.12".into(),
+        mode: "observe".into(),
+        now_unix_ms: 2000,
+        started_unix_ms: 1500,
+        tick_ms: 500,
+        ticks: 7,
+        missed_ticks: 0,
+        tick_work_ms_p50: Some(2.5),
+        node_cpu_cores: 4.0,
+        node_memory_bytes: 8 << 30,
+        agent_rss_bytes: Some(1 << 20),
+        agent_cpu_cores: Some(0.01),
+        workloads: 1,
+        managed: 1,
+        lost: vec![Lost {
+            place: "ring buffer".into(),
+            count: 3,
+        }],
+        limits_held: 0,
+        node_cpu_used_cores: Some(0.5),
+        node_memory_used_bytes: Some(1 << 30),
+        oom_kills_seen: 1,
+        links: vec![Link {
+            name: "eth0".into(),
+            up: true,
+            speed_mbit_per_s: Some(10_000),
+            rx_bytes: Some(5),
+            tx_bytes: Some(6),
+            rx_dropped: Some(7),
+            tx_dropped: Some(8),
+        }],
+        components: vec![Component {
+            name: "probe.cpu".into(),
+            state: Health::Degraded,
+            cause: "a cause that is no label".into(),
+        }],
+    }
+}
+
+fn text(workloads: Vec<Workload>) -> String {
+    let board = Board::new(status());
+    let decisions = vec![Decision {
+        at_unix_ms: 1,
+        workload: "9".into(),
+        cgroup: "a".into(),
+        knob: "cpu.max".into(),
+        action: "raise".into(),
+        from: None,
+        to: 1.0,
+        reasons: Vec::new(),
+        outcome: "failed: device busy".into(),
+    }];
+    board.publish(Published {
+        status: status(),
+        at_unix_ms: 1,
+        workloads,
+        decisions,
+    });
+    exposition(&board).expect("text")
+}
+
+/// One line of the exposition.
+struct Series {
+    name: String,
+    labels: BTreeMap<String, String>,
+    value: f64,
+}
+
+/// A strict reader of the OpenMetrics text format, as far as this exposition uses it. It fails on
+/// anything that the format does not allow.
+fn parse(text: &str) -> Vec<Series> {
+    let mut types = BTreeMap::new();
+    let mut family = String::new();
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    let body = text.strip_suffix("# EOF\n").expect("ends with # EOF");
+    for line in body.lines() {
+        if let Some(meta) = line.strip_prefix("# ") {
+            let (kind, rest) = meta.split_once(' ').expect("a kind");
+            let (name, rest) = rest.split_once(' ').expect("a name");
+            match kind {
+                "TYPE" => {
+                    let again = types.insert(name.to_owned(), rest.to_owned());
+                    assert_eq!(again, None, "{name} stands twice");
+                }
+                "HELP" => family = name.to_owned(),
+                "UNIT" => assert!(name.ends_with(&format!("_{rest}")), "{line}"),
+                _ => panic!("{line}"),
+            }
+            continue;
+        }
+        let end = line.find(['{', ' ']).expect("labels or a value");
+        let (name, rest) = line.split_at(end);
+        let (labels, value) = match rest.strip_prefix('{') {
+            Some(rest) => labels(rest),
+            None => (BTreeMap::new(), rest),
+        };
+        let kind = &types[&family];
+        let suffix = match kind.as_str() {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        assert_eq!(name, format!("{family}{suffix}"), "{line}");
+        assert!(
+            seen.insert((name.to_owned(), labels.clone())),
+            "twice: {line}"
+        );
+        all.push(Series {
+            name: name.to_owned(),
+            labels,
+            value: value.trim().parse().expect("a number"),
+        });
+    }
+    all
+}
+
+/// Labels up to the closing brace, and what follows.
+fn labels(mut rest: &str) -> (BTreeMap<String, String>, &str) {
+    let mut labels = BTreeMap::new();
+    while !rest.starts_with('}') {
+        rest = rest.trim_start_matches(',');
+        let (name, after) = rest.split_once("=\"").expect("a label");
+        let mut value = String::new();
+        let mut chars = after.char_indices();
+        let end = loop {
+            match chars.next().expect("a closing quote") {
+                (at, '"') => break at + 1,
+                (_, '\\') => match chars.next().expect("an escaped character").1 {
+                    'n' => value.push('\n'),
+                    c @ ('\\' | '"') => value.push(c),
+                    c => panic!("bad escape {c}"),
+                },
+                (_, c) => value.push(c),
+            }
+        };
+        assert_eq!(labels.insert(name.to_owned(), value), None);
+        rest = &after[end..];
+    }
+    (labels, &rest[1..])
+}
+
+#[test]
+fn names_are_the_promised_ones() {
+    let series = parse(&text(vec![workload("a")]));
+    let names: BTreeSet<_> = series.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), GOLDEN);
+    assert_eq!(
+        names::ALL.len(),
+        GOLDEN.len(),
+        "each metric of the table is given"
+    );
+}
+
+#[test]
+fn names_end_in_base_units_and_labels_are_the_agreed_ones() {
+    let agreed = BTreeSet::from([
+        "action",
+        "cgroup",
+        "component",
+        "horizon",
+        "kernel",
+        "link",
+        "mode",
+        "node",
+        "outcome",
+        "place",
+        "quantile",
+        "resource",
+        "state",
+        "version",
+    ]);
+    for series in parse(&text(vec![workload("a")])) {
+        assert!(series.name.starts_with("llmos_"));
+        for label in series.labels.keys() {
+            assert!(agreed.contains(label.as_str()), "{}: {label}", series.name);
+        }
+        for bad in ["_ms", "_kib", "_percent", "_millicores"] {
+            assert!(!series.name.contains(bad), "{}", series.name);
+        }
+    }
+}
+
+fn value(all: &[Series], name: &str, labels: &[(&str, &str)]) -> f64 {
+    let mut found = all.iter().filter(|s| {
+        s.name == name
+            && labels
+                .iter()
+                .all(|(k, v)| s.labels.get(*k).is_some_and(|l| l == v))
+    });
+    let one = found
+        .next()
+        .unwrap_or_else(|| panic!("no {name} {labels:?}"));
+    assert!(found.next().is_none(), "more than one {name} {labels:?}");
+    one.value
+}
+
+#[test]
+fn values_come_in_base_units() {
+    let all = parse(&text(vec![workload("a")]));
+    assert_eq!(
+        value(&all, "llmos_tick_work_seconds", &[("quantile", "0.5")]),
+        0.0025
+    );
+    assert_eq!(value(&all, "llmos_tick_period_seconds", &[]), 0.5);
+    assert_eq!(value(&all, "llmos_start_time_seconds", &[]), 1.5);
+    assert_eq!(
+        value(&all, "llmos_lost_events_total", &[("place", "ring buffer")]),
+        3.0
+    );
+    let speed = "llmos_node_network_speed_bytes_per_second";
+    assert_eq!(value(&all, speed, &[("link", "eth0")]), 1.25e9);
+    let forecast = [("cgroup", "a"), ("horizon", "30s"), ("quantile", "0.95")];
+    assert_eq!(
+        value(&all, "llmos_workload_cpu_forecast_cores", &forecast),
+        0.75
+    );
+    let state = |state| {
+        value(
+            &all,
+            "llmos_component_state",
+            &[("component", "probe.cpu"), ("state", state)],
+        )
+    };
+    assert_eq!((state("degraded"), state("healthy")), (1.0, 0.0));
+    let failed = [
+        ("resource", "cpu.max"),
+        ("action", "raise"),
+        ("outcome", "failed"),
+    ];
+    assert_eq!(value(&all, "llmos_decisions_total", &failed), 1.0);
+    let max = [("cgroup", "a"), ("resource", "memory.max")];
+    assert_eq!(
+        value(&all, "llmos_workload_memory_limit_bytes", &max),
+        f64::from(2 << 20)
+    );
+}
+
+#[test]
+fn what_is_unknown_has_no_series() {
+    let mut unknown = workload("a");
+    unknown.usage = Usage::default();
+    unknown.limits = Limits::default();
+    unknown.cpu_forecast = None;
+    let all = parse(&text(vec![unknown]));
+    for name in [
+        "llmos_workload_cpu_cores",
+        "llmos_workload_oom_kills_total",
+        "llmos_workload_memory_limit_bytes",
+        "llmos_workload_cpu_forecast_cores",
+    ] {
+        assert!(all.iter().all(|s| s.name != name), "{name}");
+    }
+    let none = parse(&text(vec![]));
+    assert!(none.iter().all(|s| !s.name.starts_with("llmos_workload_")));
+}
+
+#[test]
+fn odd_names_of_cgroups_are_escaped() {
+    let odd = "system.slice/x\\x2dy \"quoted\"\nnext";
+    let all = parse(&text(vec![workload(odd)]));
+    assert_eq!(
+        value(&all, "llmos_workload_cpu_cores", &[("cgroup", odd)]),
+        0.5
+    );
+}
