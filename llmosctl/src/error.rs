@@ -1,0 +1,153 @@
+//! What can go wrong, each in one line that says what to do, with its exit code.
+
+use std::io;
+use std::path::PathBuf;
+
+use llmos_cgroupfs::{JournalError, RootError};
+use llmos_proto::status::API_VERSION;
+
+/// `EX_USAGE` of sysexits.h.
+pub const USAGE: u8 = 64;
+const UNAVAILABLE: u8 = 69;
+const NO_PERMISSION: u8 = 77;
+const OTHER: u8 = 1;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum CtlError {
+    /// Nobody answers.
+    #[error(
+        "cannot reach the agent at {}: {cause}; is llmos-agent running? start it with \
+         \"sudo llmos-agent\" or \"systemctl start llmos-agent\", or name its socket with --socket",
+        socket.display()
+    )]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// The socket is for others.
+    #[error(
+        "no permission to use the agent's socket {}: run as root or as a member of the socket's group",
+        socket.display()
+    )]
+    Forbidden {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// Something answers that is no agent.
+    #[error(
+        "{} is no status socket of llmos-agent: {cause}; name the right one with --socket",
+        socket.display()
+    )]
+    NotAnAgent {
+        /// The socket.
+        socket: PathBuf,
+        /// What it said or did.
+        cause: String,
+    },
+    /// An agent of another release answers.
+    #[error(
+        "the agent at {} speaks version {theirs} of the status interface, this llmosctl speaks \
+         {API_VERSION}: use the llmosctl of the agent's release",
+        socket.display()
+    )]
+    Version {
+        /// The socket.
+        socket: PathBuf,
+        /// The agent's version.
+        theirs: String,
+    },
+    /// The agent said no.
+    #[error("the agent refused {path}: {cause}")]
+    Refused {
+        /// What was asked for.
+        path: String,
+        /// Its answer.
+        cause: String,
+    },
+    /// No workload has this name.
+    #[error("no workload matches {wanted:?}: \"llmosctl top --once\" lists them")]
+    NoSuchWorkload {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Many have it.
+    #[error(
+        "{} workloads match {wanted:?}: give more of the path, or the id\n{}",
+        candidates.len(),
+        listed(candidates)
+    )]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// Id and path of each.
+        candidates: Vec<(String, String)>,
+    },
+    /// The journal is in use or unreadable.
+    #[error("cannot restore: {}", advice(.0))]
+    Journal(#[from] JournalError),
+    /// No cgroup v2 hierarchy.
+    #[error("cannot restore: {0}; name the hierarchy with --cgroup-root")]
+    Root(#[from] RootError),
+    /// Some limits are still changed.
+    #[error(
+        "{0} limits could not be restored; they stay in the journal, run this again after mending the cause"
+    )]
+    NotRestored(usize),
+    /// A file cannot be used.
+    #[error("cannot {step} {}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What was tried.
+        step: &'static str,
+        /// What came of it.
+        source: io::Error,
+    },
+    /// The output is gone.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// The runtime of the client did not start.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+}
+
+impl CtlError {
+    /// Exit code by the convention of sysexits.h.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unreachable { .. } | Self::NotAnAgent { .. } => UNAVAILABLE,
+            Self::Forbidden { .. } => NO_PERMISSION,
+            Self::Journal(JournalError::InUse { .. }) => UNAVAILABLE,
+            Self::Journal(JournalError::Io { source, .. }) | Self::File { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                NO_PERMISSION
+            }
+            _ => OTHER,
+        }
+    }
+}
+
+fn listed(candidates: &[(String, String)]) -> String {
+    let lines: Vec<_> = candidates
+        .iter()
+        .map(|(id, path)| format!("  {id}  {}", crate::units::plain(path)))
+        .collect();
+    lines.join("\n")
+}
+
+fn advice(error: &JournalError) -> String {
+    match error {
+        JournalError::InUse { .. } => format!(
+            "{error}; a running agent puts the limits back itself when it stops, e.g. with \
+             \"systemctl stop llmos-agent\""
+        ),
+        JournalError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            format!("{error}; run as root")
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,59 @@
+//! `llmosctl`: what people type to see what the agent sees, does and why. Only a client: it knows the
+//! status socket and, for `restore`, the journal.
+
+mod cli;
+mod client;
+mod commands;
+mod error;
+mod find;
+mod style;
+mod table;
+mod time;
+mod units;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use cli::{Cli, Command};
+use client::Client;
+use error::{CtlError, USAGE};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            // A closed pipe cannot be told anything.
+            let _ = error.print();
+            return ExitCode::from(if asked { 0 } else { USAGE });
+        }
+    };
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // `llmosctl top | head` ends when head has enough.
+        Err(CtlError::Output(source)) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "llmosctl: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), CtlError> {
+    let client = Client::new(&cli.socket)?;
+    match &cli.command {
+        Command::Status => commands::status::run(&client, cli.json),
+        Command::Top(args) => commands::top::run(&client, cli.json, args),
+        Command::Explain(args) => commands::explain::run(&client, cli.json, args),
+        Command::Restore(args) => commands::restore::run(cli.json, args),
+        Command::Record(args) => commands::record::run(&client, cli.json, args),
+    }
+}
