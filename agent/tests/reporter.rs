@@ -1,5 +1,11 @@
 //! Reports to a real gRPC server: away, coming, going, too slow.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
 mod common;
 
 use std::net::SocketAddr;

@@ -1,5 +1,11 @@
 //! The status server as clients meet it: real sockets, real HTTP.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
 mod common;
 
 use std::io::{Read, Write};

@@ -1,5 +1,11 @@
 //! The binary against a real status server: what people see, and what goes wrong.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
 #[path = "../../agent/tests/common/mod.rs"]
 mod common;
 
@@ -314,7 +320,7 @@ fn no_permission_has_its_own_words_and_code() {
     let agent = agent(1);
     if !nix::unistd::geteuid().is_root() {
         // Who is not root can take the permission from the own socket.
-        std::fs::set_permissions(&agent.socket, PermissionsExt::from_mode(0)).expect("set");
+        std::fs::set_permissions(&agent.socket, PermissionsExt::from_mode(0o000)).expect("set");
     }
     // The folders above must let anybody through, else it is they that refuse. Only the copy of the
     // binary and the socket lie in it.

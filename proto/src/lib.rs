@@ -8,6 +8,7 @@ pub mod status;
     missing_docs,
     unused_qualifications,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     reason = "generated code; llmos.proto holds the comments"
 )]
 pub mod fleet {

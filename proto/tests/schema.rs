@@ -1,6 +1,12 @@
 //! The table of fields says exactly what the JSON holds: no field without an entry, no entry without
 //! a field, no address that names an unknown object.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use llmos_proto::status::*;

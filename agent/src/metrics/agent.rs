@@ -6,7 +6,7 @@ use llmos_proto::status::{Health, Link, Status};
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::labels::Labels;
-use super::names::{self, Metric};
+use super::names::{self, Source};
 use crate::board::Totals;
 
 const STATES: [(Health, &str); 4] = [
@@ -67,7 +67,7 @@ fn costs(to: &mut DescriptorEncoder, status: &Status) -> fmt::Result {
 fn links(to: &mut DescriptorEncoder, links: &[Link]) -> fmt::Result {
     /// A megabit in bytes.
     const MEGABIT: f64 = 125_000.0;
-    let values: [(Metric, fn(&Link) -> Option<f64>); 6] = [
+    let values: [Source<Link>; 6] = [
         (names::LINK_UP, |l| Some(f64::from(u8::from(l.up)))),
         (names::LINK_SPEED, |l| {
             l.speed_mbit_per_s.map(|s| float(s) * MEGABIT)

@@ -47,6 +47,9 @@ const BYTES_PER_SECOND: Option<&str> = Some("bytes_per_second");
 const PACKETS: Option<&str> = Some("packets");
 const PACKETS_PER_SECOND: Option<&str> = Some("packets_per_second");
 
+/// A metric and how its value is found in a `T`; absent values give no series.
+pub type Source<T> = (Metric, fn(&T) -> Option<f64>);
+
 /// Declares the metrics and the list of all of them, so that the list is complete.
 macro_rules! metrics {
     ($($id:ident = $metric:expr;)*) => {

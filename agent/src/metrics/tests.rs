@@ -1,5 +1,10 @@
 //! The names that others build dashboards on, and text that parses.
 
+#![allow(
+    clippy::float_cmp,
+    reason = "values that were put in come out as they were"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use llmos_proto::status::{
@@ -370,6 +375,15 @@ fn odd_names_of_cgroups_are_escaped() {
     let all = parse(&text(vec![workload(odd)]));
     assert_eq!(
         value(&all, "llmos_workload_cpu_cores", &[("cgroup", odd)]),
+        0.5
+    );
+}
+
+#[test]
+fn the_root_has_a_label_that_is_not_empty() {
+    let all = parse(&text(vec![workload("")]));
+    assert_eq!(
+        value(&all, "llmos_workload_cpu_cores", &[("cgroup", "/")]),
         0.5
     );
 }

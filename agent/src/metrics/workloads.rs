@@ -7,11 +7,11 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::agent::float;
 use super::labels::Labels;
-use super::names::{self, Metric};
+use super::names::{self, Metric, Source};
 
 /// Writes all series that have a workload.
 pub fn encode(to: &mut DescriptorEncoder, all: &[Workload], tick_ms: u64) -> fmt::Result {
-    let usage: [(Metric, fn(&Workload) -> Option<f64>); 12] = [
+    let usage: [Source<Workload>; 12] = [
         (names::CPU, |w| w.usage.cpu_cores),
         (names::THROTTLED, |w| w.usage.throttled_share),
         (names::CPU_LIMIT, |w| w.limits.cpu_cores),
@@ -29,21 +29,33 @@ pub fn encode(to: &mut DescriptorEncoder, all: &[Workload], tick_ms: u64) -> fmt
         metric.write(
             to,
             all.iter()
-                .filter_map(|w| Some((Labels::one("cgroup", &w.cgroup), value(w)?))),
+                .filter_map(|w| Some((Labels::one("cgroup", path(w)), value(w)?))),
         )?;
     }
     memory_limits(to, &names::MEMORY_LIMIT, all, |w| &w.limits)?;
     memory_limits(to, &names::MEMORY_TARGET, all, |w| &w.targets)?;
 
-    let forecasts: [(Metric, fn(&Workload) -> Option<&Forecast>); 3] = [
-        (names::CPU_FORECAST, |w| w.cpu_forecast.as_ref()),
-        (names::MEMORY_FORECAST, |w| w.memory_forecast.as_ref()),
-        (names::NETWORK_FORECAST, |w| w.network_forecast.as_ref()),
-    ];
-    for (metric, forecast) in forecasts {
-        forecast_series(to, &metric, all, forecast, tick_ms)?;
-    }
-    Ok(())
+    forecasts(
+        to,
+        &names::CPU_FORECAST,
+        all,
+        |w| w.cpu_forecast.as_ref(),
+        tick_ms,
+    )?;
+    forecasts(
+        to,
+        &names::MEMORY_FORECAST,
+        all,
+        |w| w.memory_forecast.as_ref(),
+        tick_ms,
+    )?;
+    forecasts(
+        to,
+        &names::NETWORK_FORECAST,
+        all,
+        |w| w.network_forecast.as_ref(),
+        tick_ms,
+    )
 }
 
 fn memory_limits(
@@ -60,7 +72,7 @@ fn memory_limits(
         ]
         .into_iter()
         .filter_map(|(knob, bytes)| {
-            let labels = Labels::two(("cgroup", &w.cgroup), ("resource", knob));
+            let labels = Labels::two(("cgroup", path(w)), ("resource", knob));
             Some((labels, float(bytes?)))
         })
     });
@@ -68,7 +80,7 @@ fn memory_limits(
 }
 
 /// Two quantiles of the four: each costs a series per workload, resource and horizon.
-fn forecast_series(
+fn forecasts(
     to: &mut DescriptorEncoder,
     metric: &Metric,
     all: &[Workload],
@@ -92,7 +104,7 @@ fn forecast_series(
         };
         [("0.5", h.q50), ("0.95", h.q95)].map(|(quantile, value)| {
             let labels = Labels([
-                ("cgroup", w.cgroup.as_str()),
+                ("cgroup", path(w)),
                 ("horizon", text),
                 ("quantile", quantile),
             ]);
@@ -100,6 +112,14 @@ fn forecast_series(
         })
     });
     metric.write(to, series)
+}
+
+/// The root has an empty path, and an empty label is none to Prometheus.
+fn path(workload: &Workload) -> &str {
+    match workload.cgroup.as_str() {
+        "" => "/",
+        path => path,
+    }
 }
 
 /// Length of a horizon, e.g. `60s`.

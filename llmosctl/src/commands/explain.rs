@@ -68,7 +68,7 @@ fn about(workload: &Workload, tick_ms: u64, style: Style) -> Vec<String> {
     };
     let limits = &workload.limits;
     let mut facts = vec![
-        ("cgroup", plain(&workload.cgroup)),
+        ("cgroup", format!("/{}", plain(&workload.cgroup))),
         ("id", plain(&workload.id)),
         ("seen for", duration(workload.seen_s)),
         ("use", used(&workload.usage)),
