@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::setup::{self, Need};
 use crate::step::{self, Steps};
 use crate::vm::kernel::KERNELS;
-use crate::{build, cmd, dashboard, models, paths, smoke, vm};
+use crate::{cmd, dashboard, models, paths, smoke, vm};
 
 /// How many tests of one kind passed and failed.
 #[derive(Clone, Copy, Default)]
@@ -22,10 +22,11 @@ pub fn run() -> Result<()> {
     let mut steps = Steps::new();
     setup::run(Need::Test, &mut steps)?;
     let after_setup = steps.seconds();
-    build::run(false, &mut steps)?;
-    let mut tests = cmd::cargo();
-    tests.args(["test", "--workspace", "--no-run"]);
-    steps.run("build the tests", || cmd::run(&mut tests))?;
+    // Programs and tests in one go: built one after the other, dependencies that tests want with
+    // more features would be compiled twice.
+    let mut all = cmd::cargo();
+    all.args(["build", "--workspace", "--all-targets"]);
+    steps.run("build programs and tests", || cmd::run(&mut all))?;
 
     let mut total = Count::default();
     let mut broken = Vec::new();

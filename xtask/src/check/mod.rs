@@ -60,12 +60,11 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn formatting() -> Result<()> {
-    cmd::run(cmd::cargo().args(["fmt", "--all", "--check"]))?;
-    cmd::run(
-        cmd::cargo()
-            .current_dir(kernel_side())
-            .args(["fmt", "--check"]),
-    )
+    // The names say enough: `cargo fmt` does the rest.
+    cmd::run(cmd::cargo().args(["fmt", "--all", "--check", "--", "-l"]))?;
+    let mut kernel = cmd::cargo();
+    kernel.current_dir(kernel_side());
+    cmd::run(kernel.args(["fmt", "--check", "--", "-l"]))
 }
 
 fn dependencies() -> Result<()> {
@@ -83,6 +82,8 @@ fn lints() -> Result<()> {
         "clippy",
         "--workspace",
         "--all-targets",
+        // One crate's warnings hide no other's.
+        "--keep-going",
         "--",
         "-D",
         "warnings",
