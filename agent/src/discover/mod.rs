@@ -1,0 +1,7 @@
+//! Which cgroups are there: one scan at the start, then events, with a slow scan behind them.
+
+mod name;
+mod tree;
+
+pub use name::short_name;
+pub use tree::{Changes, Known, Tree};

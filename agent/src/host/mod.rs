@@ -1,0 +1,7 @@
+//! Facts of the machine that the agent runs on.
+
+pub mod btf;
+pub mod clock;
+pub mod facts;
+pub mod resident;
+pub mod self_cost;

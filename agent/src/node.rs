@@ -1,0 +1,327 @@
+//! The node as the agent knows it: sensor, engine, model, applier and board, and what a tick does
+//! with them: sense, forecast and decide, apply, show, report.
+
+use std::sync::Arc;
+
+use llmos_engine::policy::Mode;
+use llmos_engine::units::Timestamp;
+use llmos_engine::{Engine, NodeFacts, TickInput, TickReport, WorkloadInput};
+use llmos_forecaster::TractModel;
+use llmos_proto::status::{self, API_VERSION, Component, Status, Workload};
+
+use crate::apply::Applier;
+use crate::board::{Board, Published};
+use crate::config::Config;
+use crate::host::{clock, facts, self_cost};
+use crate::links::Links;
+use crate::pace::Pace;
+use crate::probes::{KernelEvent, ProbeHealth};
+use crate::report::{Reporter, convert};
+use crate::sense::{Sensed, Sensor};
+use crate::show;
+
+/// Ticks between two looks at the links' counters.
+const LINKS_EVERY: u64 = 10;
+
+/// Facts that do not change while the agent runs.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Size of the machine.
+    pub size: NodeFacts,
+    /// Stable id of the machine.
+    pub machine_id: String,
+    /// Id of this boot.
+    pub boot_id: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Wall clock at start, milliseconds since 1970.
+    pub started_unix_ms: u64,
+}
+
+impl Identity {
+    /// Of the machine that this runs on.
+    ///
+    /// # Errors
+    /// When the machine does not say how much memory it has.
+    pub fn of_this_machine() -> std::io::Result<Self> {
+        Ok(Self {
+            size: facts::node()?,
+            machine_id: facts::machine_id(),
+            boot_id: facts::boot_id(),
+            kernel: facts::kernel_release(),
+            started_unix_ms: clock::wall_ms(),
+        })
+    }
+}
+
+/// All parts of a running agent.
+pub struct Node {
+    /// Configuration.
+    pub config: Arc<Config>,
+    /// What does not change.
+    pub identity: Identity,
+    /// Reads the workloads.
+    pub sensor: Sensor,
+    /// The node's network links.
+    pub links: Links,
+    /// The model, if there is one.
+    pub model: Option<TractModel>,
+    /// How the model is.
+    pub model_health: ProbeHealth,
+    /// Writes limits, in enforce mode.
+    pub applier: Applier,
+    /// Sends reports to the coordinator.
+    pub reporter: Reporter,
+    /// What the status socket shows.
+    pub board: Arc<Board>,
+    engine: Engine,
+    pace: Pace,
+    model_error: Option<String>,
+    busy: Option<(Timestamp, f64)>,
+    busy_cores: Option<f64>,
+}
+
+/// The parts that [`Node::new`] puts together.
+pub struct Parts {
+    /// Configuration.
+    pub config: Arc<Config>,
+    /// What does not change.
+    pub identity: Identity,
+    /// Reads the workloads.
+    pub sensor: Sensor,
+    /// The node's network links.
+    pub links: Links,
+    /// The model and how it is.
+    pub model: (Option<TractModel>, ProbeHealth),
+    /// Writes limits, in enforce mode.
+    pub applier: Applier,
+    /// Sends reports to the coordinator.
+    pub reporter: Reporter,
+    /// What the status socket shows.
+    pub board: Arc<Board>,
+}
+
+impl Node {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let (model, model_health) = parts.model;
+        Self {
+            pace: Pace::new(parts.config.tick),
+            config: parts.config,
+            identity: parts.identity,
+            sensor: parts.sensor,
+            links: parts.links,
+            model,
+            model_health,
+            applier: parts.applier,
+            reporter: parts.reporter,
+            board: parts.board,
+            engine: Engine::default(),
+            model_error: None,
+            busy: None,
+            busy_cores: None,
+        }
+    }
+
+    /// Takes in what the kernel side reported.
+    pub fn kernel_events(&mut self, events: &[KernelEvent]) {
+        let Ok(now) = clock::monotonic() else { return };
+        for event in events {
+            self.sensor.event(event, now);
+        }
+    }
+
+    /// One tick of the loop.
+    pub fn tick(&mut self) {
+        let now = match clock::monotonic() {
+            Ok(now) => now,
+            Err(error) => {
+                tracing::error!(%error, "no monotonic clock; the tick is left out");
+                return;
+            }
+        };
+        self.pace.begin(now, self_cost::cpu_time());
+        if self.pace.ticks() % LINKS_EVERY == 1 {
+            self.links.refresh();
+        }
+        if let Err(error) = self.sensor.scan_if_due(now) {
+            tracing::warn!(%error, "the tree of cgroups cannot be scanned");
+        }
+        self.measure_node(now);
+
+        let sensed = self.sensor.sense(now);
+        let report = self.decide(now, &sensed);
+        let at_unix_ms = clock::wall_ms();
+        let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
+        self.show(at_unix_ms, workloads, decisions);
+
+        if let Ok(end) = clock::monotonic() {
+            let work = end.0.saturating_sub(now.0);
+            self.pace.end(std::time::Duration::from_nanos(work));
+        }
+    }
+
+    /// Restores the originals of all limits; says how it went.
+    pub fn stop(&mut self) {
+        self.applier.stop();
+    }
+
+    fn decide(&mut self, now: Timestamp, sensed: &[Sensed]) -> TickReport {
+        let tree = self.sensor.tree();
+        let workloads = sensed
+            .iter()
+            .map(|s| {
+                let path = tree.get(s.id).map_or("", |known| known.path.as_str());
+                let (policy, _) = self.config.policy_for(path);
+                WorkloadInput { id: s.id, sample: s.sample, limits: s.limits, policy }
+            })
+            .collect();
+        let input = TickInput { now, node: self.identity.size, workloads };
+        let model = self.model.as_mut().map(|m| m as &mut dyn llmos_engine::forecast::Model);
+        let report = self.engine.tick(input, model);
+        if report.model_error != self.model_error {
+            match &report.model_error {
+                Some(error) => tracing::warn!(error, "the model failed; the baseline forecasts"),
+                None => tracing::info!("the model works again"),
+            }
+            self.model_error.clone_from(&report.model_error);
+        }
+        report
+    }
+
+    /// Applies what was decided and dresses it for people.
+    fn apply(
+        &mut self,
+        now: Timestamp,
+        at_unix_ms: u64,
+        sensed: &[Sensed],
+        report: &TickReport,
+    ) -> (Vec<Workload>, Vec<status::Decision>) {
+        let mut workloads = Vec::with_capacity(sensed.len());
+        let mut decisions = Vec::with_capacity(sensed.len() * 3);
+        for (s, r) in sensed.iter().zip(&report.workloads) {
+            let Some(known) = self.sensor.tree().get(s.id) else { continue };
+            let (_, managed) = self.config.policy_for(&known.path);
+            let outcomes = self.applier.apply(now, &known.path, managed, &s.limits, &r.decisions);
+            for (decision, outcome) in r.decisions.iter().zip(outcomes) {
+                decisions.push(show::decision(decision, &known.path, at_unix_ms, outcome));
+            }
+            workloads.push(Workload {
+                id: s.id.0.to_string(),
+                cgroup: known.path.clone(),
+                name: known.name.clone(),
+                managed,
+                seen_s: now.seconds_since(s.first_seen),
+                usage: show::usage(&r.usage, &s.sample),
+                limits: show::limits(&s.limits),
+                targets: show::targets(&r.decisions),
+                cpu_forecast: r.cpu.as_ref().map(show::forecast),
+                memory_forecast: r.memory.as_ref().map(show::forecast),
+                network_forecast: r.network.as_ref().map(show::forecast),
+            });
+        }
+        (workloads, decisions)
+    }
+
+    fn show(
+        &mut self,
+        at_unix_ms: u64,
+        workloads: Vec<Workload>,
+        decisions: Vec<status::Decision>,
+    ) {
+        let status = self.status(at_unix_ms, &workloads);
+        let changes =
+            self.board.publish(Published { status, at_unix_ms, workloads, decisions });
+        if self.reporter.is_on() {
+            let status = self.board.status();
+            let node = convert::NodeFacts {
+                machine_id: self.identity.machine_id.clone(),
+                boot_id: self.identity.boot_id.clone(),
+                cpu_used_cores: status.node_cpu_used_cores,
+                memory_used_bytes: status.node_memory_used_bytes,
+            };
+            let changes = changes.iter().map(AsRef::as_ref);
+            let report =
+                convert::node_report(&node, &status, &self.board.workloads(), changes);
+            self.reporter.offer(report);
+        }
+    }
+
+    /// The node's own use, as a rate over the last tick.
+    fn measure_node(&mut self, now: Timestamp) {
+        let Some(busy) = facts::busy_cpu_seconds() else { return };
+        if let Some((then, before)) = self.busy {
+            let seconds = now.seconds_since(then);
+            self.busy_cores = (seconds > 0.0).then(|| (busy - before).max(0.0) / seconds);
+        }
+        self.busy = Some((now, busy));
+    }
+
+    /// What the agent says of itself.
+    #[must_use]
+    pub fn status(&self, now_unix_ms: u64, workloads: &[Workload]) -> Status {
+        let lost = self.sensor.probes.lost().into_iter();
+        Status {
+            api_version: API_VERSION.to_owned(),
+            node: self.config.node_name.clone(),
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel: self.identity.kernel.clone(),
+            mode: mode_name(self.config.mode).to_owned(),
+            now_unix_ms,
+            started_unix_ms: self.identity.started_unix_ms,
+            tick_ms: u64::try_from(self.config.tick.as_millis()).unwrap_or(u64::MAX),
+            ticks: self.pace.ticks(),
+            missed_ticks: self.pace.missed(),
+            tick_work_ms_p50: self.pace.work_ms_p50(),
+            node_cpu_cores: self.identity.size.cpu.0,
+            node_memory_bytes: self.identity.size.memory.0,
+            agent_rss_bytes: self_cost::resident_bytes(),
+            agent_cpu_cores: self.pace.cpu_cores(),
+            workloads: workloads.len() as u64,
+            managed: workloads.iter().filter(|w| w.managed).count() as u64,
+            lost: lost
+                .map(|(reason, count)| status::Lost { place: reason.name().to_owned(), count })
+                .collect(),
+            limits_held: self.applier.held() as u64,
+            node_cpu_used_cores: self.busy_cores,
+            node_memory_used_bytes: facts::memory_used(),
+            oom_kills_seen: self.sensor.oom_kills(),
+            links: self.links.now(),
+            components: self.components(),
+        }
+    }
+
+    /// All parts and how they are.
+    fn components(&self) -> Vec<Component> {
+        let mut all: Vec<Component> =
+            self.sensor.health().iter().map(ProbeHealth::component).collect();
+        all.push(self.links.health().component());
+        all.push(match &self.model_error {
+            Some(error) => {
+                ProbeHealth::degraded("model", format!("{error}; the baseline forecasts"))
+                    .component()
+            }
+            None => self.model_health.component(),
+        });
+        all.push(self.applier.component());
+        all.extend(sched_ext().as_ref().map(ProbeHealth::component));
+        all.push(self.reporter.component());
+        all
+    }
+}
+
+/// Mode as people write it.
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Enforce => "enforce",
+    }
+}
+
+/// A warning while a sched_ext scheduler runs.
+fn sched_ext() -> Option<ProbeHealth> {
+    let scheduler = facts::sched_ext()?;
+    let cause = format!("scheduler {scheduler} is attached: cpu.max has no effect while it runs");
+    Some(ProbeHealth::degraded("sched_ext", cause))
+}

@@ -1,0 +1,123 @@
+//! The event loop over a closed set of events. Everything that happens to the agent is an
+//! [`Event`]; nothing else changes its state.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::node::Node;
+use crate::probes::{EventSource, KernelEvent, LogSource, decode};
+
+/// Records taken from the ring per wake, so that a storm of events cannot starve the tick.
+const RECORDS_PER_WAKE: usize = 1024;
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Event {
+    /// Time for a tick.
+    Tick,
+    /// The kernel side reported something.
+    Kernel(Vec<KernelEvent>),
+    /// Somebody asked the agent to stop, by the signal of this name.
+    Stop(&'static str),
+}
+
+/// Where events come from.
+pub struct Events {
+    ticker: Interval,
+    kernel: Option<EventSource>,
+    kernel_log: Option<LogSource>,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Events {
+    /// Ticks of this length, the ring buffer, and the signals to stop.
+    ///
+    /// # Errors
+    /// When signal handlers cannot be installed.
+    pub fn new(
+        tick: Duration,
+        kernel: Option<EventSource>,
+        kernel_log: Option<LogSource>,
+    ) -> std::io::Result<Self> {
+        let mut ticker = interval(tick);
+        // A late tick is not made up for: the next one sees the sum anyway.
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Ok(Self {
+            ticker,
+            kernel,
+            kernel_log,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next event. A tick that is due comes before kernel events.
+    pub async fn next(&mut self) -> Event {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.terminate.recv() => return Event::Stop("SIGTERM"),
+                _ = self.interrupt.recv() => return Event::Stop("SIGINT"),
+                _ = self.ticker.tick() => return Event::Tick,
+                events = drain(&mut self.kernel) => return Event::Kernel(events),
+                () = flush(&mut self.kernel_log) => {}
+            }
+        }
+    }
+}
+
+/// Runs the loop until somebody stops it; the signal's name.
+pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str {
+    loop {
+        match events.next().await {
+            Event::Tick => node.tick(),
+            Event::Kernel(events) => node.kernel_events(&events),
+            Event::Stop(signal) => return signal,
+        }
+    }
+}
+
+/// Waits for records and decodes them; never ends when there is no ring.
+async fn drain(source: &mut Option<EventSource>) -> Vec<KernelEvent> {
+    let Some(ring) = source else { return std::future::pending().await };
+    let mut guard = match ring.readable_mut().await {
+        Ok(guard) => guard,
+        Err(error) => {
+            tracing::error!(%error, "the event ring failed; the tree is scanned instead");
+            *source = None;
+            return std::future::pending().await;
+        }
+    };
+    let mut events = Vec::new();
+    let mut drained = false;
+    for _ in 0..RECORDS_PER_WAKE {
+        let Some(record) = guard.get_inner_mut().next() else {
+            drained = true;
+            break;
+        };
+        events.extend(decode(Bytes::copy_from_slice(&record)));
+    }
+    if drained {
+        guard.clear_ready();
+    }
+    events
+}
+
+/// Passes debug logs of the kernel side on; never ends when they are not wanted.
+async fn flush(log: &mut Option<LogSource>) {
+    let Some(source) = log else { return std::future::pending().await };
+    match source.readable_mut().await {
+        Ok(mut guard) => {
+            guard.get_inner_mut().flush();
+            guard.clear_ready();
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the debug log of the kernel side ended");
+            *log = None;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! From the engine's types to what people see: the status JSON. The engine stays free of wire
+//! formats, so the change of clothes happens here.
+
+use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::forecast::{Forecast, HORIZONS, Source};
+use llmos_engine::sample::{Limits, RawSample, Usage};
+use llmos_engine::units::Bytes;
+use llmos_proto::status;
+
+/// A forecast in the unit of its resource.
+#[must_use]
+pub fn forecast(forecast: &Forecast) -> status::Forecast {
+    let source = match forecast.source {
+        Source::Model => "model",
+        Source::Baseline => "baseline",
+    };
+    let horizons = HORIZONS
+        .iter()
+        .zip(&forecast.horizons)
+        .map(|(ticks, [q50, q90, q95, q99])| status::HorizonForecast {
+            ticks: u32::try_from(*ticks).unwrap_or(u32::MAX),
+            q50: *q50,
+            q90: *q90,
+            q95: *q95,
+            q99: *q99,
+        })
+        .collect();
+    status::Forecast { source: source.to_owned(), horizons }
+}
+
+/// Use over the last tick.
+#[must_use]
+pub fn usage(usage: &Usage, sample: &RawSample) -> status::Usage {
+    status::Usage {
+        cpu_cores: usage.cpu.map(|c| c.0),
+        throttled_share: usage.throttled_share,
+        memory_bytes: usage.memory.map(|b| b.0),
+        working_set_bytes: usage.working_set.map(|b| b.0),
+        memory_stall_share: usage.memory_stall_share,
+        rx_bytes_per_s: usage.rx.map(|r| r.0),
+        tx_bytes_per_s: usage.tx.map(|r| r.0),
+        rx_packets_per_s: usage.rx_packets_per_s,
+        tx_packets_per_s: usage.tx_packets_per_s,
+        oom_kills: sample.oom_kills,
+    }
+}
+
+/// Limits in force; `max` is absent.
+#[must_use]
+pub fn limits(limits: &Limits) -> status::Limits {
+    let bytes = |b: Option<Bytes>| b.map(|b| b.0).filter(|b| *b != u64::MAX);
+    status::Limits {
+        cpu_cores: limits.cpu.map(|c| c.0).filter(|c| c.is_finite()),
+        memory_high_bytes: bytes(limits.memory_high),
+        memory_max_bytes: bytes(limits.memory_max),
+    }
+}
+
+/// The limits that the decisions of one workload want.
+#[must_use]
+pub fn targets(decisions: &[Decision]) -> status::Limits {
+    let of = |knob| {
+        decisions.iter().find(|d| d.knob == knob).map(|d| d.to).filter(|to| to.is_finite())
+    };
+    // Whole bytes: the laws work in pages.
+    let bytes = |knob| of(knob).map(|to| to as u64).filter(|to| *to != u64::MAX);
+    status::Limits {
+        cpu_cores: of(Knob::CpuMax),
+        memory_high_bytes: bytes(Knob::MemoryHigh),
+        memory_max_bytes: bytes(Knob::MemoryMax),
+    }
+}
+
+/// A decision with its outcome in words.
+#[must_use]
+pub fn decision(
+    decision: &Decision,
+    cgroup: &str,
+    at_unix_ms: u64,
+    outcome: String,
+) -> status::Decision {
+    let action = match decision.action {
+        Action::Raise => "raise",
+        Action::Lower => "lower",
+        Action::Hold => "hold",
+    };
+    status::Decision {
+        at_unix_ms,
+        workload: decision.workload.0.to_string(),
+        cgroup: cgroup.to_owned(),
+        knob: decision.knob.file().to_owned(),
+        action: action.to_owned(),
+        from: decision.from.filter(|from| from.is_finite()),
+        to: decision.to,
+        reasons: decision.reasons.iter().map(|r| r.describe(decision.knob)).collect(),
+        outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use llmos_engine::units::{CgroupId, Cores, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn unlimited_and_unknown_are_absent() {
+        let shown = limits(&Limits {
+            cpu: Some(Cores(f64::INFINITY)),
+            memory_high: Some(Bytes(u64::MAX)),
+            memory_max: None,
+        });
+        assert_eq!(shown, status::Limits::default());
+    }
+
+    #[test]
+    fn a_decision_keeps_its_numbers() {
+        let made = Decision {
+            workload: CgroupId(u64::MAX),
+            knob: Knob::CpuMax,
+            at: Timestamp(0),
+            from: Some(f64::INFINITY),
+            to: 0.5,
+            action: Action::Lower,
+            reasons: Vec::new(),
+        };
+        let shown = decision(&made, "a/b", 7, "observed".to_owned());
+        assert_eq!(shown.workload, u64::MAX.to_string());
+        assert_eq!((shown.from, shown.to, shown.action.as_str()), (None, 0.5, "lower"));
+        assert_eq!(targets(&[made]).cpu_cores, Some(0.5));
+    }
+}
