@@ -43,23 +43,47 @@ fn build() -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(root.join("agent-ebpf"))
-        .args(["build", "--quiet", "--release", "--locked", "--target", TARGET])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--target",
+            TARGET,
+        ])
         .args(["-Z", "build-std=core", "--target-dir"])
         .arg(&target_dir)
         // Unstable flags on the stable compiler: building `core` for a target without a std.
         .env("RUSTC_BOOTSTRAP", "1")
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
-            ["-C", "linker=bpf-linker", "-C", "link-arg=--btf", "-C", "debuginfo=2"].join("\x1f"),
+            [
+                "-C",
+                "linker=bpf-linker",
+                "-C",
+                "link-arg=--btf",
+                "-C",
+                "debuginfo=2",
+            ]
+            .join("\x1f"),
         );
     // What cargo set for the outer build (clippy's wrapper among it) is not for this one.
-    for name in ["RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "RUSTDOCFLAGS"] {
+    for name in [
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+    ] {
         cargo.env_remove(name);
     }
     let output = cargo.output().context("cargo cannot be started")?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("building the kernel side failed; run `cargo xtask setup`. {}", stderr.trim());
+        bail!(
+            "building the kernel side failed; run `cargo xtask setup`. {}",
+            stderr.trim()
+        );
     }
     let object = target_dir.join(TARGET).join("release").join(OBJECT);
     if !object.exists() {

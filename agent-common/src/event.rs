@@ -69,7 +69,11 @@ mod tests {
 
     #[test]
     fn kinds_survive_the_number() {
-        for kind in [EventKind::CgroupCreated, EventKind::CgroupRemoved, EventKind::OomKill] {
+        for kind in [
+            EventKind::CgroupCreated,
+            EventKind::CgroupRemoved,
+            EventKind::OomKill,
+        ] {
             assert_eq!(EventKind::from_u32(kind as u32), Some(kind));
         }
         assert_eq!(EventKind::from_u32(0), None);

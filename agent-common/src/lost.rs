@@ -16,7 +16,12 @@ pub enum Lost {
 
 impl Lost {
     /// All reasons, in the order of their values.
-    pub const ALL: [Self; 4] = [Self::EventRing, Self::CpuMap, Self::NetMap, Self::TaskCgroup];
+    pub const ALL: [Self; 4] = [
+        Self::EventRing,
+        Self::CpuMap,
+        Self::NetMap,
+        Self::TaskCgroup,
+    ];
 
     /// Name for people.
     #[must_use]

@@ -31,7 +31,10 @@ fn main() -> ExitCode {
         return fail(SOFTWARE, &error);
     }
     // One thread: the agent does one thing at a time, and each thread costs memory.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(SOFTWARE, &error),
     };

@@ -14,7 +14,10 @@ pub fn load(config: &Model) -> (Option<TractModel>, ProbeHealth) {
         return (None, ProbeHealth::off(NAME));
     }
     let Some(dir) = config.find() else {
-        let cause = format!("no model in {}; the baseline forecasts", Model::SEARCH.join(" or "));
+        let cause = format!(
+            "no model in {}; the baseline forecasts",
+            Model::SEARCH.join(" or ")
+        );
         return (None, ProbeHealth::degraded(NAME, cause));
     };
     match TractModel::load(&dir) {
@@ -22,9 +25,10 @@ pub fn load(config: &Model) -> (Option<TractModel>, ProbeHealth) {
             let what = format!("{} from {}", model.name(), dir.display());
             (Some(model), ProbeHealth::healthy(NAME, what))
         }
-        Err(error) => {
-            (None, ProbeHealth::degraded(NAME, format!("{error}; the baseline forecasts")))
-        }
+        Err(error) => (
+            None,
+            ProbeHealth::degraded(NAME, format!("{error}; the baseline forecasts")),
+        ),
     }
 }
 
@@ -36,15 +40,30 @@ mod tests {
     #[test]
     fn an_unreadable_model_is_a_named_state() {
         let dir = tempfile::tempdir().unwrap();
-        let (model, health) = load(&Model { dir: Some(dir.path().to_owned()), enabled: true });
+        let (model, health) = load(&Model {
+            dir: Some(dir.path().to_owned()),
+            enabled: true,
+        });
         assert!(model.is_none());
         assert_eq!(health.state, Health::Degraded);
-        assert!(health.cause.contains(&dir.path().display().to_string()), "{}", health.cause);
+        assert!(
+            health.cause.contains(&dir.path().display().to_string()),
+            "{}",
+            health.cause
+        );
         assert!(health.cause.contains("baseline"), "{}", health.cause);
     }
 
     #[test]
     fn a_model_that_is_switched_off_is_not_looked_for() {
-        assert_eq!(load(&Model { dir: None, enabled: false }).1.state, Health::Off);
+        assert_eq!(
+            load(&Model {
+                dir: None,
+                enabled: false
+            })
+            .1
+            .state,
+            Health::Off
+        );
     }
 }

@@ -174,11 +174,23 @@ impl Node {
             .map(|s| {
                 let path = tree.get(s.id).map_or("", |known| known.path.as_str());
                 let (policy, _) = self.config.policy_for(path);
-                WorkloadInput { id: s.id, sample: s.sample, limits: s.limits, policy }
+                WorkloadInput {
+                    id: s.id,
+                    sample: s.sample,
+                    limits: s.limits,
+                    policy,
+                }
             })
             .collect();
-        let input = TickInput { now, node: self.identity.size, workloads };
-        let model = self.model.as_mut().map(|m| m as &mut dyn llmos_engine::forecast::Model);
+        let input = TickInput {
+            now,
+            node: self.identity.size,
+            workloads,
+        };
+        let model = self
+            .model
+            .as_mut()
+            .map(|m| m as &mut dyn llmos_engine::forecast::Model);
         let report = self.engine.tick(input, model);
         if report.model_error != self.model_error {
             match &report.model_error {
@@ -201,9 +213,13 @@ impl Node {
         let mut workloads = Vec::with_capacity(sensed.len());
         let mut decisions = Vec::with_capacity(sensed.len() * 3);
         for (s, r) in sensed.iter().zip(&report.workloads) {
-            let Some(known) = self.sensor.tree().get(s.id) else { continue };
+            let Some(known) = self.sensor.tree().get(s.id) else {
+                continue;
+            };
             let (_, managed) = self.config.policy_for(&known.path);
-            let outcomes = self.applier.apply(now, &known.path, managed, &s.limits, &r.decisions);
+            let outcomes = self
+                .applier
+                .apply(now, &known.path, managed, &s.limits, &r.decisions);
             for (decision, outcome) in r.decisions.iter().zip(outcomes) {
                 decisions.push(show::decision(decision, &known.path, at_unix_ms, outcome));
             }
@@ -231,8 +247,12 @@ impl Node {
         decisions: Vec<status::Decision>,
     ) {
         let status = self.status(at_unix_ms, &workloads);
-        let changes =
-            self.board.publish(Published { status, at_unix_ms, workloads, decisions });
+        let changes = self.board.publish(Published {
+            status,
+            at_unix_ms,
+            workloads,
+            decisions,
+        });
         if self.reporter.is_on() {
             let status = self.board.status();
             let node = convert::NodeFacts {
@@ -242,15 +262,16 @@ impl Node {
                 memory_used_bytes: status.node_memory_used_bytes,
             };
             let changes = changes.iter().map(AsRef::as_ref);
-            let report =
-                convert::node_report(&node, &status, &self.board.workloads(), changes);
+            let report = convert::node_report(&node, &status, &self.board.workloads(), changes);
             self.reporter.offer(report);
         }
     }
 
     /// The node's own use, as a rate over the last tick.
     fn measure_node(&mut self, now: Timestamp) {
-        let Some(busy) = facts::busy_cpu_seconds() else { return };
+        let Some(busy) = facts::busy_cpu_seconds() else {
+            return;
+        };
         if let Some((then, before)) = self.busy {
             let seconds = now.seconds_since(then);
             self.busy_cores = (seconds > 0.0).then(|| (busy - before).max(0.0) / seconds);
@@ -281,7 +302,10 @@ impl Node {
             workloads: workloads.len() as u64,
             managed: workloads.iter().filter(|w| w.managed).count() as u64,
             lost: lost
-                .map(|(reason, count)| status::Lost { place: reason.name().to_owned(), count })
+                .map(|(reason, count)| status::Lost {
+                    place: reason.name().to_owned(),
+                    count,
+                })
                 .collect(),
             limits_held: self.applier.held() as u64,
             node_cpu_used_cores: self.busy_cores,
@@ -294,8 +318,12 @@ impl Node {
 
     /// All parts and how they are.
     fn components(&self) -> Vec<Component> {
-        let mut all: Vec<Component> =
-            self.sensor.health().iter().map(ProbeHealth::component).collect();
+        let mut all: Vec<Component> = self
+            .sensor
+            .health()
+            .iter()
+            .map(ProbeHealth::component)
+            .collect();
         all.push(self.links.health().component());
         all.push(match &self.model_error {
             Some(error) => {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::host::systemd;
 use crate::node::Node;
 use crate::probes::{EventSource, KernelEvent, LogSource, decode};
 
@@ -74,7 +75,10 @@ impl Events {
 pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str {
     loop {
         match events.next().await {
-            Event::Tick => node.tick(),
+            Event::Tick => {
+                node.tick();
+                systemd::alive();
+            }
             Event::Kernel(events) => node.kernel_events(&events),
             Event::Stop(signal) => return signal,
         }
@@ -83,7 +87,9 @@ pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str
 
 /// Waits for records and decodes them; never ends when there is no ring.
 async fn drain(source: &mut Option<EventSource>) -> Vec<KernelEvent> {
-    let Some(ring) = source else { return std::future::pending().await };
+    let Some(ring) = source else {
+        return std::future::pending().await;
+    };
     let mut guard = match ring.readable_mut().await {
         Ok(guard) => guard,
         Err(error) => {
@@ -109,7 +115,9 @@ async fn drain(source: &mut Option<EventSource>) -> Vec<KernelEvent> {
 
 /// Passes debug logs of the kernel side on; never ends when they are not wanted.
 async fn flush(log: &mut Option<LogSource>) {
-    let Some(source) = log else { return std::future::pending().await };
+    let Some(source) = log else {
+        return std::future::pending().await;
+    };
     match source.readable_mut().await {
         Ok(mut guard) => {
             guard.get_inner_mut().flush();

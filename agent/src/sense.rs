@@ -51,8 +51,8 @@ impl Sensor {
     /// Over the tree at `root`; its readers keep at most `open_files` files open.
     #[must_use]
     pub fn new(root: &Root, probes: Probes, open_files: usize) -> Self {
-        let resident = (!root.controllers().memory)
-            .then(|| ResidentMemory::new(root.path().to_owned()));
+        let resident =
+            (!root.controllers().memory).then(|| ResidentMemory::new(root.path().to_owned()));
         Self {
             events_work: probes.events_announce_cgroups(),
             probes,
@@ -90,7 +90,12 @@ impl Sensor {
             let cause = format!("{workloads} workloads, by a scan each {FAST_SCAN_S} s");
             ProbeHealth::degraded("discovery", cause)
         };
-        [self.probes.health.clone(), self.controllers.clone(), vec![discovery]].concat()
+        [
+            self.probes.health.clone(),
+            self.controllers.clone(),
+            vec![discovery],
+        ]
+        .concat()
     }
 
     /// Scans the tree when it is due: at the start, now and then, and after lost events.
@@ -104,8 +109,14 @@ impl Sensor {
             .into_iter()
             .find_map(|(reason, count)| (reason == Lost::EventRing).then_some(count))
             .unwrap_or(0);
-        let every = if self.events_work { SLOW_SCAN_S } else { FAST_SCAN_S };
-        let due = self.last_scan.is_none_or(|last| now.seconds_since(last) >= every);
+        let every = if self.events_work {
+            SLOW_SCAN_S
+        } else {
+            FAST_SCAN_S
+        };
+        let due = self
+            .last_scan
+            .is_none_or(|last| now.seconds_since(last) >= every);
         if !due && lost == self.lost_events {
             return Ok(());
         }
@@ -114,7 +125,11 @@ impl Sensor {
         self.sweep = true;
         let changes = self.tree.scan(now)?;
         if changes.added + changes.removed > 0 {
-            tracing::debug!(added = changes.added, removed = changes.removed, "tree scanned");
+            tracing::debug!(
+                added = changes.added,
+                removed = changes.removed,
+                "tree scanned"
+            );
         }
         Ok(())
     }
@@ -139,7 +154,11 @@ impl Sensor {
                     Some(known) => known.path.clone(),
                     None => cgroup_of(*pid).unwrap_or_else(|| "unknown".to_owned()),
                 };
-                tracing::warn!(cgroup = path, pid, "the kernel kills a process: out of memory");
+                tracing::warn!(
+                    cgroup = path,
+                    pid,
+                    "the kernel kills a process: out of memory"
+                );
             }
         }
     }
@@ -149,7 +168,8 @@ impl Sensor {
         self.ticks += 1;
         let overflow = |wanted| {
             let lost = self.probes.lost();
-            lost.iter().any(|(reason, count)| *reason == wanted && *count > 0)
+            lost.iter()
+                .any(|(reason, count)| *reason == wanted && *count > 0)
         };
         let (cpu_overflow, net_overflow) = (overflow(Lost::CpuMap), overflow(Lost::NetMap));
         let cpu = read_or_log(self.probes.cpu.as_mut().map(CpuReader::read), "cpu");
@@ -184,7 +204,12 @@ impl Sensor {
                 sample.memory_current = resident.of(known.id, &known.path, self.ticks);
             }
             let (id, first_seen) = (known.id, known.first_seen);
-            sensed.push(Sensed { id, first_seen, sample, limits: reading.limits() });
+            sensed.push(Sensed {
+                id,
+                first_seen,
+                sample,
+                limits: reading.limits(),
+            });
         }
         for id in gone {
             self.tree.removed(id, None);
@@ -271,7 +296,10 @@ fn controllers(root: &Root) -> Vec<ProbeHealth> {
         ProbeHealth::healthy("cgroup.memory", "memory.current, memory.high, memory.max")
     } else {
         let instead = "resident memory of the processes summed instead, shared pages once for each";
-        ProbeHealth::degraded("cgroup.memory", format!("no memory files: {why}; {instead}"))
+        ProbeHealth::degraded(
+            "cgroup.memory",
+            format!("no memory files: {why}; {instead}"),
+        )
     };
     vec![cpu, memory]
 }

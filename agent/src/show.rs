@@ -25,7 +25,10 @@ pub fn forecast(forecast: &Forecast) -> status::Forecast {
             q99: *q99,
         })
         .collect();
-    status::Forecast { source: source.to_owned(), horizons }
+    status::Forecast {
+        source: source.to_owned(),
+        horizons,
+    }
 }
 
 /// Use over the last tick.
@@ -60,7 +63,11 @@ pub fn limits(limits: &Limits) -> status::Limits {
 #[must_use]
 pub fn targets(decisions: &[Decision]) -> status::Limits {
     let of = |knob| {
-        decisions.iter().find(|d| d.knob == knob).map(|d| d.to).filter(|to| to.is_finite())
+        decisions
+            .iter()
+            .find(|d| d.knob == knob)
+            .map(|d| d.to)
+            .filter(|to| to.is_finite())
     };
     // Whole bytes: the laws work in pages.
     let bytes = |knob| of(knob).map(|to| to as u64).filter(|to| *to != u64::MAX);
@@ -92,7 +99,11 @@ pub fn decision(
         action: action.to_owned(),
         from: decision.from.filter(|from| from.is_finite()),
         to: decision.to,
-        reasons: decision.reasons.iter().map(|r| r.describe(decision.knob)).collect(),
+        reasons: decision
+            .reasons
+            .iter()
+            .map(|r| r.describe(decision.knob))
+            .collect(),
         outcome,
     }
 }
@@ -126,7 +137,10 @@ mod tests {
         };
         let shown = decision(&made, "a/b", 7, "observed".to_owned());
         assert_eq!(shown.workload, u64::MAX.to_string());
-        assert_eq!((shown.from, shown.to, shown.action.as_str()), (None, 0.5, "lower"));
+        assert_eq!(
+            (shown.from, shown.to, shown.action.as_str()),
+            (None, 0.5, "lower")
+        );
         assert_eq!(targets(&[made]).cpu_cores, Some(0.5));
     }
 }

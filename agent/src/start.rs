@@ -10,15 +10,15 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::apply::{Applier, ApplyError};
 use crate::board::Board;
 use crate::config::Config;
-use crate::host::clock;
+use crate::host::{clock, systemd};
 use crate::links::Links;
+use crate::model;
 use crate::node::{Identity, Node, Parts};
 use crate::probes::{Probes, Wanted};
 use crate::report::{ReportError, Reporter};
 use crate::run::{self, Events};
 use crate::sense::Sensor;
 use crate::status::{StatusError, StatusServer};
-use crate::model;
 
 /// Open files left for everything but cgroup readers: sockets, maps, programs, links.
 const OTHER_FILES: u64 = 256;
@@ -82,8 +82,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let model = model::load(&config.model);
     return_free_memory();
 
-    let reporter =
-        Reporter::start(config.coordinator.address.as_deref(), config.coordinator.queue_reports)?;
+    let reporter = Reporter::start(
+        config.coordinator.address.as_deref(),
+        config.coordinator.queue_reports,
+    )?;
     let parts = Parts {
         sensor: Sensor::new(&root, probes, raise_open_files()),
         links: Links::watch(),
@@ -101,15 +103,14 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         tracing::info!(part = part.name, state = ?part.state, "{}", part.cause);
     }
     let server = StatusServer::start(&config.socket, config.metrics.listen, board).await?;
-    let mut events =
-        Events::new(config.tick, ring, kernel_log).map_err(StartError::Signals)?;
+    let mut events = Events::new(config.tick, ring, kernel_log).map_err(StartError::Signals)?;
     tracing::info!(socket = %config.socket.display(), mode = ?config.mode, "ready");
-    notify(&[sd_notify::NotifyState::Ready]);
+    systemd::ready();
 
     let signal = run::until_stopped(&mut events, &mut node).await;
 
     tracing::info!(signal, "stopping");
-    notify(&[sd_notify::NotifyState::Stopping]);
+    systemd::stopping();
     node.stop();
     server.stop().await;
     let unsent = node.reporter.stop().await;
@@ -156,12 +157,5 @@ fn return_free_memory() {
     // SAFETY: a call without preconditions; it touches only free memory of the allocator.
     unsafe {
         nix::libc::malloc_trim(0);
-    }
-}
-
-/// Tells systemd; without systemd this does nothing.
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "systemd could not be notified");
     }
 }

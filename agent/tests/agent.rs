@@ -1,6 +1,12 @@
 //! The real binary on this machine, in `observe`: it runs with what there is, names what is
 //! missing, refuses bad input in one line with the right exit code, and stops cleanly.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
 mod support;
 
 use std::net::TcpListener;
@@ -14,17 +20,28 @@ use support::{Agent, Ended, Site};
 fn component(agent: &Agent, name: &str) -> (String, String) {
     let health = agent.get("/v1/health");
     let parts = health["components"].as_array().unwrap();
-    let part = parts.iter().find(|part| part["name"] == name).unwrap_or_else(|| {
-        panic!("no component {name} in {health}");
-    });
+    let part = parts
+        .iter()
+        .find(|part| part["name"] == name)
+        .unwrap_or_else(|| {
+            panic!("no component {name} in {health}");
+        });
     let text = |key: &str| part[key].as_str().unwrap().to_owned();
     (text("state"), text("cause"))
 }
 
 fn one_line(ended: &Ended) {
-    let lines: Vec<&str> =
-        ended.stderr.lines().filter(|line| line.starts_with("llmos-agent:")).collect();
-    assert_eq!(lines.len(), 1, "expected one line of error in:\n{}", ended.stderr);
+    let lines: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("llmos-agent:"))
+        .collect();
+    assert_eq!(
+        lines.len(),
+        1,
+        "expected one line of error in:\n{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -37,7 +54,11 @@ fn it_observes_this_machine_and_stops_cleanly() {
     assert!(status["node_cpu_cores"].as_f64().unwrap() >= 1.0);
     agent.wait_until("forecasts", |agent| {
         let all = agent.get("/v1/workloads");
-        all["workloads"].as_array().unwrap().iter().any(|w| !w["cpu_forecast"].is_null())
+        all["workloads"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|w| !w["cpu_forecast"].is_null())
     });
     assert_eq!(component(&agent, "coordinator").0, "off");
     let metrics = agent.get_text("/metrics");
@@ -51,12 +72,23 @@ fn it_observes_this_machine_and_stops_cleanly() {
 fn every_part_of_the_status_is_a_named_state() {
     let site = Site::new();
     let agent = Agent::start(&site, &[]);
-    for name in
-        ["probe.cpu", "probe.network", "probe.cgroup-events", "probe.oom-events", "cgroup.cpu",
-         "cgroup.memory", "discovery", "links", "model", "coordinator"]
-    {
+    for name in [
+        "probe.cpu",
+        "probe.network",
+        "probe.cgroup-events",
+        "probe.oom-events",
+        "cgroup.cpu",
+        "cgroup.memory",
+        "discovery",
+        "links",
+        "model",
+        "coordinator",
+    ] {
         let (state, cause) = component(&agent, name);
-        assert!(["healthy", "degraded", "unsupported", "off"].contains(&state.as_str()), "{state}");
+        assert!(
+            ["healthy", "degraded", "unsupported", "off"].contains(&state.as_str()),
+            "{state}"
+        );
         assert!(!cause.is_empty(), "{name} says nothing");
     }
 }
@@ -94,14 +126,22 @@ fn without_a_model_the_baseline_forecasts_and_says_so() {
     let site = Site::new();
     let nothing = site.path("no-model");
     std::fs::create_dir(&nothing).unwrap();
-    let agent = Agent::start(&site, &["--model", nothing.to_str().unwrap(), "--tick-ms", "100"]);
+    let agent = Agent::start(
+        &site,
+        &["--model", nothing.to_str().unwrap(), "--tick-ms", "100"],
+    );
     let (state, cause) = component(&agent, "model");
     assert_eq!(state, "degraded");
-    assert!(cause.contains("baseline") && cause.contains("no-model"), "{cause}");
+    assert!(
+        cause.contains("baseline") && cause.contains("no-model"),
+        "{cause}"
+    );
     agent.wait_until("baseline forecasts", |agent| {
         let all = agent.get("/v1/workloads");
         let workloads = all["workloads"].as_array().unwrap();
-        workloads.iter().any(|w| w["cpu_forecast"]["source"] == "baseline")
+        workloads
+            .iter()
+            .any(|w| w["cpu_forecast"]["source"] == "baseline")
     });
 }
 
@@ -122,7 +162,11 @@ fn an_unreadable_model_is_a_degraded_state() {
 fn a_coordinator_that_is_away_is_a_degraded_state() {
     let site = Site::new();
     // A port that was free a moment ago: nobody listens there.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let address = format!("http://127.0.0.1:{port}");
     let agent = Agent::start(&site, &["--coordinator", &address, "--tick-ms", "100"]);
     agent.wait_until("the refusal", |agent| {
@@ -152,7 +196,11 @@ fn a_socket_of_another_agent_is_left_alone() {
     assert_eq!(ended.code, Some(69), "{}", ended.stderr);
     one_line(&ended);
     assert!(ended.stderr.contains("agent.sock"), "{}", ended.stderr);
-    assert_eq!(first.get("/v1/status")["api_version"], "v1", "the first one still serves");
+    assert_eq!(
+        first.get("/v1/status")["api_version"],
+        "v1",
+        "the first one still serves"
+    );
 }
 
 #[test]
@@ -187,7 +235,9 @@ fn without_root_it_runs_and_names_what_it_lacks() {
     assert!(cause.contains("root"), "{cause}");
     assert_ne!(component(&agent, "probe.cpu").0, "healthy");
     agent.wait_until("workloads", |agent| {
-        agent.get("/v1/workloads")["workloads"].as_array().is_some_and(|all| !all.is_empty())
+        agent.get("/v1/workloads")["workloads"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
     });
     assert_eq!(agent.stop(Signal::SIGINT).code, Some(0));
 }
@@ -197,7 +247,12 @@ fn probes_that_are_switched_off_say_so() {
     let site = Site::new();
     site.write_config("[probes]\ncpu = false\nnetwork = false\nevents = false\n");
     let agent = Agent::start(&site, &[]);
-    for name in ["probe.cpu", "probe.network", "probe.cgroup-events", "probe.oom-events"] {
+    for name in [
+        "probe.cpu",
+        "probe.network",
+        "probe.cgroup-events",
+        "probe.oom-events",
+    ] {
         assert_eq!(component(&agent, name).0, "off", "{name}");
     }
 }

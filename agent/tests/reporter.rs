@@ -296,8 +296,8 @@ async fn without_an_address_it_is_off() {
 #[tokio::test]
 async fn a_bad_address_is_one_clear_line() {
     for (address, part) in [
-        ("https://c:7443", "TLS is not built in"),
-        ("ftp://c:7443", "scheme ftp is unknown"),
+        ("https://c:7781", "TLS is not built in"),
+        ("ftp://c:7781", "scheme ftp is unknown"),
         ("c", "no port"),
         ("http://a b:1", "invalid"),
     ] {
@@ -305,7 +305,7 @@ async fn a_bad_address_is_one_clear_line() {
             .expect_err("refused")
             .to_string();
         assert!(
-            error.contains(part) && error.contains("http://host:7443"),
+            error.contains(part) && error.contains("http://host:7781"),
             "{error}"
         );
     }

@@ -79,7 +79,7 @@ pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
     if let Some(address) = &address
         && !is_http(address)
     {
-        let expected = "a URL such as \"http://coordinator:7443\"";
+        let expected = "a URL such as \"http://coordinator:7781\"";
         return Err(wrong(
             "coordinator.address",
             format!("{address:?}"),

@@ -20,7 +20,7 @@ pub struct Cli {
     /// Directory of the undo journal
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Coordinator to report to, e.g. http://coordinator:7443
+    /// Coordinator to report to, e.g. http://coordinator:7781
     #[arg(long, value_name = "URL")]
     pub coordinator: Option<String>,
     /// Address that serves Prometheus metrics over TCP, e.g. 127.0.0.1:9464

@@ -192,7 +192,7 @@ fn variables(
 }
 
 /// Kubernetes describes each service of a namespace to its pods in such variables: a service named
-/// llmos-coordinator gives `LLMOS_COORDINATOR_PORT_7443_TCP_ADDR` and more.
+/// llmos-coordinator gives `LLMOS_COORDINATOR_PORT_7781_TCP_ADDR` and more.
 fn is_service_link(name: &str) -> bool {
     name.ends_with("_SERVICE_HOST")
         || name.contains("_SERVICE_PORT")

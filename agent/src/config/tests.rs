@@ -171,9 +171,9 @@ fn variables_of_others_are_let_be() {
         "LLMOS_COORDINATOR_SERVICE_HOST",
         "LLMOS_COORDINATOR_SERVICE_PORT_GRPC",
         "LLMOS_COORDINATOR_PORT",
-        "LLMOS_COORDINATOR_PORT_7443_TCP_ADDR",
+        "LLMOS_COORDINATOR_PORT_7781_TCP_ADDR",
     ] {
-        home = home.env(name, "tcp://10.0.0.1:7443");
+        home = home.env(name, "tcp://10.0.0.1:7781");
     }
     assert_eq!(home.load().unwrap().coordinator.address, None);
     assert!(home.env("LLMOS_PORT_NAME", "x").load().is_err());
@@ -210,9 +210,9 @@ fn values_out_of_bounds_are_told_with_what_was_expected() {
             "mode = \"enforced\" (agent.toml line 1): expected \"observe\" or \"enforce\"",
         ),
         (
-            "[coordinator]\naddress = \"host:7443\"",
-            "coordinator.address = \"host:7443\" (agent.toml line 2): expected a URL such as \
-             \"http://coordinator:7443\"",
+            "[coordinator]\naddress = \"host:7781\"",
+            "coordinator.address = \"host:7781\" (agent.toml line 2): expected a URL such as \
+             \"http://coordinator:7781\"",
         ),
         (
             "[metrics]\nlisten = \"9464\"",

@@ -31,7 +31,10 @@ mod tests {
     fn names_are_short_and_telling() {
         let id = "0123456789abcdef".repeat(4);
         assert_eq!(short_name("system.slice/ssh.service"), "ssh");
-        assert_eq!(short_name(&format!("kubepods.slice/cri-containerd-{id}.scope")), "cri-containerd-0123456789ab");
+        assert_eq!(
+            short_name(&format!("kubepods.slice/cri-containerd-{id}.scope")),
+            "cri-containerd-0123456789ab"
+        );
         assert_eq!(short_name(&format!("docker/{id}")), "0123456789ab");
         assert_eq!(short_name("llmos-test/bursty"), "bursty");
         assert_eq!(short_name(""), "/");

@@ -51,7 +51,11 @@ impl Tree {
     /// An empty tree over a cgroup v2 root; its readers keep at most `open_files` files open.
     #[must_use]
     pub fn new(root: PathBuf, open_files: usize) -> Self {
-        Self { root, known: BTreeMap::new(), budget: FileBudget::new(open_files) }
+        Self {
+            root,
+            known: BTreeMap::new(),
+            budget: FileBudget::new(open_files),
+        }
     }
 
     /// Compares the whole tree with what is known.
@@ -95,7 +99,11 @@ impl Tree {
     /// of another hierarchy with the same id.
     pub fn removed(&mut self, id: CgroupId, path: Option<&str>) -> bool {
         let same = |k: &Known| path.is_none_or(|p| p.trim_start_matches('/') == k.path);
-        if self.known.get(&id).is_some_and(same) { self.known.remove(&id).is_some() } else { false }
+        if self.known.get(&id).is_some_and(same) {
+            self.known.remove(&id).is_some()
+        } else {
+            false
+        }
     }
 
     /// The workload with this id.
@@ -187,7 +195,13 @@ mod tests {
         let mut paths: Vec<&str> = tree.known.values().map(|k| k.path.as_str()).collect();
         paths.sort_unstable();
         assert_eq!(paths, ["inner", "inner/leaf", "plain/leaf"]);
-        assert_eq!(changes, Changes { added: 3, removed: 0 });
+        assert_eq!(
+            changes,
+            Changes {
+                added: 3,
+                removed: 0
+            }
+        );
     }
 
     #[test]
@@ -227,6 +241,12 @@ mod tests {
         tree.scan(Timestamp(1)).unwrap();
         fs::remove_file(dir.path().join("a/cgroup.procs")).unwrap();
         fs::remove_dir(dir.path().join("a")).unwrap();
-        assert_eq!(tree.scan(Timestamp(2)).unwrap(), Changes { added: 0, removed: 1 });
+        assert_eq!(
+            tree.scan(Timestamp(2)).unwrap(),
+            Changes {
+                added: 0,
+                removed: 1
+            }
+        );
     }
 }

@@ -96,7 +96,11 @@ impl KernelTypes {
         let type_section = section(type_off, type_len).ok_or(SHORT)?.to_vec();
         let strings = section(str_off, str_len).ok_or(SHORT)?.to_vec();
         let types = index(&type_section)?;
-        Ok(Self { types, type_section, strings })
+        Ok(Self {
+            types,
+            type_section,
+            strings,
+        })
     }
 
     /// Offset of a member in bytes, also inside anonymous structs and unions.
@@ -128,7 +132,9 @@ impl KernelTypes {
         if proto.kind != KIND_FUNC_PROTO || proto.vlen < 2 {
             return None;
         }
-        let mut parameter = self.type_section.get(proto.members + 8..proto.members + 16)?;
+        let mut parameter = self
+            .type_section
+            .get(proto.members + 8..proto.members + 16)?;
         parameter.advance(4);
         Some(self.by_id(parameter.get_u32_ne())?.kind == KIND_PTR)
     }
@@ -148,7 +154,12 @@ impl KernelTypes {
             let mut raw = self.type_section.get(at..at + 12)?;
             let (name, id, offset) = (raw.get_u32_ne(), raw.get_u32_ne(), raw.get_u32_ne());
             // With the kind flag set the upper byte is the width of a bit field.
-            let bits = base + if strukt.kind_flag { offset & 0x00ff_ffff } else { offset };
+            let bits = base
+                + if strukt.kind_flag {
+                    offset & 0x00ff_ffff
+                } else {
+                    offset
+                };
             if name != 0 && self.name(name) == wanted {
                 return Some(bits);
             }
@@ -169,7 +180,9 @@ fn index(section: &[u8]) -> Result<Vec<Type>, BtfError> {
     let mut types = Vec::with_capacity(section.len() / 20);
     let mut at = 0;
     while at < section.len() {
-        let mut raw = section.get(at..at + 12).ok_or(BtfError::Malformed("a type is cut off"))?;
+        let mut raw = section
+            .get(at..at + 12)
+            .ok_or(BtfError::Malformed("a type is cut off"))?;
         let (name, info, size_or_type) = (raw.get_u32_ne(), raw.get_u32_ne(), raw.get_u32_ne());
         let kind = ((info >> 24) & 0x1f) as u8;
         let vlen = (info & 0xffff) as u16;
@@ -181,9 +194,20 @@ fn index(section: &[u8]) -> Result<Vec<Type>, BtfError> {
             KIND_ENUM | KIND_FUNC_PROTO => 8 * usize::from(vlen),
             // Pointers, typedefs, forward declarations, qualifiers, functions, floats, type tags.
             2 | 7..=12 | 16 | 18 => 0,
-            _ => return Err(BtfError::Malformed("it holds a kind of type that is not known")),
+            _ => {
+                return Err(BtfError::Malformed(
+                    "it holds a kind of type that is not known",
+                ));
+            }
         };
-        types.push(Type { name, kind, kind_flag: info >> 31 == 1, vlen, size_or_type, members });
+        types.push(Type {
+            name,
+            kind,
+            kind_flag: info >> 31 == 1,
+            vlen,
+            size_or_type,
+            members,
+        });
         at = members + body;
     }
     Ok(types)
@@ -201,11 +225,16 @@ mod tests {
         }
         let types = KernelTypes::of_running_kernel().unwrap();
         // `pid` and `tgid` are two ints side by side in every kernel since 2.6.
-        let (pid, tgid) =
-            (types.offset("task_struct", "pid").unwrap(), types.offset("task_struct", "tgid").unwrap());
+        let (pid, tgid) = (
+            types.offset("task_struct", "pid").unwrap(),
+            types.offset("task_struct", "tgid").unwrap(),
+        );
         assert_eq!(tgid, pid + 4);
         assert!(types.offset("css_set", "dfl_cgrp").unwrap() > 0);
-        assert_eq!(types.tracepoint_takes_pointer("sched_stat_runtime"), Some(true));
+        assert_eq!(
+            types.tracepoint_takes_pointer("sched_stat_runtime"),
+            Some(true)
+        );
         assert_eq!(types.tracepoint_takes_pointer("no_such_tracepoint"), None);
         assert!(matches!(
             types.offset("task_struct", "no_such_member"),

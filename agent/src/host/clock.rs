@@ -18,6 +18,8 @@ pub fn monotonic() -> nix::Result<Timestamp> {
 /// Wall clock in milliseconds since 1970; zero for a clock set before that.
 #[must_use]
 pub fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -19,15 +19,23 @@ pub fn node() -> std::io::Result<NodeFacts> {
         .unwrap_or(cpus);
     let memory = meminfo(&fs::read_to_string("/proc/meminfo")?, "MemTotal")
         .ok_or_else(|| std::io::Error::other("/proc/meminfo has no MemTotal"))?;
-    Ok(NodeFacts { cpu: Cores(cpus as f64), memory: Bytes(memory) })
+    Ok(NodeFacts {
+        cpu: Cores(cpus as f64),
+        memory: Bytes(memory),
+    })
 }
 
 /// Busy CPU time of the node since boot in seconds, from `/proc/stat`; `None` when unreadable.
 #[must_use]
 pub fn busy_cpu_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
-    let fields: Vec<f64> =
-        stat.lines().next()?.split_whitespace().skip(1).filter_map(|f| f.parse().ok()).collect();
+    let fields: Vec<f64> = stat
+        .lines()
+        .next()?
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|f| f.parse().ok())
+        .collect();
     // user nice system idle iowait irq softirq steal; guest time is inside user.
     let busy: f64 = [0, 1, 2, 5, 6].iter().filter_map(|i| fields.get(*i)).sum();
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
@@ -50,7 +58,9 @@ pub fn kernel_release() -> String {
 /// A name that is stable over restarts: `/etc/machine-id`, else the boot id.
 #[must_use]
 pub fn machine_id() -> String {
-    trimmed("/etc/machine-id").filter(|id| !id.is_empty()).unwrap_or_else(boot_id)
+    trimmed("/etc/machine-id")
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(boot_id)
 }
 
 /// Id of this boot.
@@ -75,7 +85,11 @@ fn trimmed(path: impl AsRef<Path>) -> Option<String> {
 /// A field of `/proc/meminfo` in bytes.
 fn meminfo(text: &str, field: &str) -> Option<u64> {
     let line = text.lines().find(|l| l.split(':').next() == Some(field))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+    line.split_whitespace()
+        .nth(1)?
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1024)
 }
 
 /// How many numbers a kernel list such as `0-3,8` holds.

@@ -5,3 +5,4 @@ pub mod clock;
 pub mod facts;
 pub mod resident;
 pub mod self_cost;
+pub mod systemd;

@@ -25,7 +25,10 @@ impl ResidentMemory {
     /// Over a cgroup v2 root.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root, sums: HashMap::new() }
+        Self {
+            root,
+            sums: HashMap::new(),
+        }
     }
 
     /// The sum for a cgroup; `None` when its processes cannot be listed. `tick` counts ticks; the
@@ -64,7 +67,10 @@ mod tests {
         fs::write(dir.path().join("cgroup.procs"), procs).unwrap();
         let mut memory = ResidentMemory::new(dir.path().to_owned());
         let sum = memory.of(CgroupId(5), "", 0).unwrap();
-        assert!(sum > Bytes::from_mib(1), "this test needs more than a mebibyte itself: {sum}");
+        assert!(
+            sum > Bytes::from_mib(1),
+            "this test needs more than a mebibyte itself: {sum}"
+        );
         assert_eq!(memory.of(CgroupId(6), "missing", 0), None);
     }
 }

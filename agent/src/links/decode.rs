@@ -17,7 +17,10 @@ pub fn link(message: &LinkMessage) -> Option<(u32, Link)> {
         _ => None,
     });
     let link = Link {
-        up: message.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
+        up: message
+            .header
+            .flags
+            .contains(LinkFlags::Up | LinkFlags::LowerUp),
         speed_mbit_per_s: speed(&name),
         rx_bytes: stats.map(|s| s.rx_bytes),
         tx_bytes: stats.map(|s| s.tx_bytes),
@@ -32,5 +35,7 @@ pub fn link(message: &LinkMessage) -> Option<(u32, Link)> {
 fn speed(name: &str) -> Option<u64> {
     // A link name cannot hold a slash, so this stays inside the directory.
     let text = fs::read_to_string(format!("/sys/class/net/{name}/speed")).ok()?;
-    u64::try_from(text.trim().parse::<i64>().ok()?).ok().filter(|speed| *speed > 0)
+    u64::try_from(text.trim().parse::<i64>().ok()?)
+        .ok()
+        .filter(|speed| *speed > 0)
 }

@@ -33,7 +33,11 @@ impl Links {
                 Ok(parts) => parts,
                 Err(error) => {
                     let failed = Some(format!("rtnetlink cannot be used: {error}"));
-                    return Self { known, handle: None, failed };
+                    return Self {
+                        known,
+                        handle: None,
+                        failed,
+                    };
                 }
             };
         tokio::spawn(connection);
@@ -45,12 +49,18 @@ impl Links {
                 }
             }
         });
-        Self { known, handle: Some(handle), failed: None }
+        Self {
+            known,
+            handle: Some(handle),
+            failed: None,
+        }
     }
 
     /// Asks for all links with their counters, for the next [`Links::now`]; does not wait.
     pub fn refresh(&self) {
-        let Some(handle) = self.handle.clone() else { return };
+        let Some(handle) = self.handle.clone() else {
+            return;
+        };
         let sink = Arc::clone(&self.known);
         tokio::spawn(async move {
             let mut links = handle.link().get().execute();
@@ -70,7 +80,12 @@ impl Links {
     /// All links, ordered by index.
     #[must_use]
     pub fn now(&self) -> Vec<Link> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// How this source is.
@@ -81,7 +96,10 @@ impl Links {
             None => {
                 let links = self.now();
                 let up = links.iter().filter(|l| l.up).count();
-                ProbeHealth::healthy(NAME, format!("{} links, {up} up, by rtnetlink", links.len()))
+                ProbeHealth::healthy(
+                    NAME,
+                    format!("{} links, {up} up, by rtnetlink", links.len()),
+                )
             }
         }
     }
@@ -92,7 +110,9 @@ fn take(known: &Mutex<BTreeMap<u32, Link>>, message: RouteNetlinkMessage) {
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     match message {
         RouteNetlinkMessage::NewLink(message) => {
-            let Some((index, link)) = decode::link(&message) else { return };
+            let Some((index, link)) = decode::link(&message) else {
+                return;
+            };
             if known.get(&index).is_some_and(|old| old.up != link.up) {
                 tracing::info!(link = link.name, up = link.up, "a link changed");
             }

@@ -20,7 +20,10 @@ pub struct NetReader {
 
 impl CpuReader {
     pub(super) fn new(map: PerCpuHashMap<MapData, u64, CpuCounters>) -> Self {
-        Self { map, totals: HashMap::new() }
+        Self {
+            map,
+            totals: HashMap::new(),
+        }
     }
 
     /// Nanoseconds run by cgroup.
@@ -31,7 +34,8 @@ impl CpuReader {
         self.totals.clear();
         for entry in self.map.iter() {
             let (id, per_cpu) = entry?;
-            self.totals.insert(CgroupId(id), per_cpu.iter().map(|c| c.run_ns).sum());
+            self.totals
+                .insert(CgroupId(id), per_cpu.iter().map(|c| c.run_ns).sum());
         }
         Ok(&self.totals)
     }
@@ -44,7 +48,10 @@ impl CpuReader {
 
 impl NetReader {
     pub(super) fn new(map: PerCpuHashMap<MapData, u64, NetCounters>) -> Self {
-        Self { map, totals: HashMap::new() }
+        Self {
+            map,
+            totals: HashMap::new(),
+        }
     }
 
     /// Traffic by cgroup.
@@ -55,12 +62,14 @@ impl NetReader {
         self.totals.clear();
         for entry in self.map.iter() {
             let (id, per_cpu) = entry?;
-            let sum = per_cpu.iter().fold(NetCounters::default(), |sum, c| NetCounters {
-                rx_bytes: sum.rx_bytes + c.rx_bytes,
-                rx_packets: sum.rx_packets + c.rx_packets,
-                tx_bytes: sum.tx_bytes + c.tx_bytes,
-                tx_packets: sum.tx_packets + c.tx_packets,
-            });
+            let sum = per_cpu
+                .iter()
+                .fold(NetCounters::default(), |sum, c| NetCounters {
+                    rx_bytes: sum.rx_bytes + c.rx_bytes,
+                    rx_packets: sum.rx_packets + c.rx_packets,
+                    tx_bytes: sum.tx_bytes + c.tx_bytes,
+                    tx_packets: sum.tx_packets + c.tx_packets,
+                });
             self.totals.insert(CgroupId(id), sum);
         }
         Ok(&self.totals)

@@ -51,7 +51,11 @@ pub fn decode(mut record: Bytes) -> Option<KernelEvent> {
     Some(match kind {
         EventKind::CgroupCreated => KernelEvent::CgroupCreated { id, path: path()? },
         EventKind::CgroupRemoved => KernelEvent::CgroupRemoved { id, path: path()? },
-        EventKind::OomKill => KernelEvent::OomKill { id: (id.0 != 0).then_some(id), pid, at },
+        EventKind::OomKill => KernelEvent::OomKill {
+            id: (id.0 != 0).then_some(id),
+            pid,
+            at,
+        },
     })
 }
 
@@ -76,21 +80,33 @@ mod tests {
     #[test]
     fn a_created_cgroup_has_its_path() {
         let event = decode(record(1, 77, "/a/b").freeze());
-        let expected = KernelEvent::CgroupCreated { id: CgroupId(77), path: "/a/b".to_owned() };
+        let expected = KernelEvent::CgroupCreated {
+            id: CgroupId(77),
+            path: "/a/b".to_owned(),
+        };
         assert_eq!(event, Some(expected));
     }
 
     #[test]
     fn an_oom_kill_without_a_cgroup_says_so() {
         let event = decode(record(3, 0, "").freeze());
-        assert_eq!(event, Some(KernelEvent::OomKill { id: None, pid: 42, at: Timestamp(1_000) }));
+        assert_eq!(
+            event,
+            Some(KernelEvent::OomKill {
+                id: None,
+                pid: 42,
+                at: Timestamp(1_000)
+            })
+        );
     }
 
     #[test]
     fn short_and_unknown_records_are_refused() {
         assert_eq!(decode(Bytes::from_static(&[1, 2, 3])), None);
         assert_eq!(decode(record(99, 1, "/x").freeze()), None);
-        let cut = record(1, 1, "/path").freeze().slice(..size_of::<EventHeader>() + 2);
+        let cut = record(1, 1, "/path")
+            .freeze()
+            .slice(..size_of::<EventHeader>() + 2);
         assert_eq!(decode(cut), None);
     }
 
@@ -99,6 +115,9 @@ mod tests {
         let mut long = record(1, 5, "/p");
         let end = size_of::<EventHeader>();
         long[end - 8..end].copy_from_slice(&u64::MAX.to_ne_bytes());
-        assert!(matches!(decode(long.freeze()), None | Some(KernelEvent::CgroupCreated { .. })));
+        assert!(matches!(
+            decode(long.freeze()),
+            None | Some(KernelEvent::CgroupCreated { .. })
+        ));
     }
 }

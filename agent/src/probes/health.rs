@@ -1,7 +1,7 @@
 //! How a probe is, in words that people see on the socket and in the log.
 
-pub use llmos_proto::status::Health;
 use llmos_proto::status::Component;
+pub use llmos_proto::status::Health;
 
 /// State of one probe, decided once when it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,27 +17,47 @@ pub struct ProbeHealth {
 impl ProbeHealth {
     /// A probe that works.
     pub fn healthy(name: &'static str, what: impl Into<String>) -> Self {
-        Self { name, state: Health::Healthy, cause: what.into() }
+        Self {
+            name,
+            state: Health::Healthy,
+            cause: what.into(),
+        }
     }
 
     /// A probe whose metric comes from elsewhere, or in part.
     pub fn degraded(name: &'static str, cause: impl Into<String>) -> Self {
-        Self { name, state: Health::Degraded, cause: cause.into() }
+        Self {
+            name,
+            state: Health::Degraded,
+            cause: cause.into(),
+        }
     }
 
     /// A probe that this machine cannot run.
     pub fn unsupported(name: &'static str, cause: impl Into<String>) -> Self {
-        Self { name, state: Health::Unsupported, cause: cause.into() }
+        Self {
+            name,
+            state: Health::Unsupported,
+            cause: cause.into(),
+        }
     }
 
     /// A probe that the configuration switched off.
     pub fn off(name: &'static str) -> Self {
-        Self { name, state: Health::Off, cause: "switched off by configuration".to_owned() }
+        Self {
+            name,
+            state: Health::Off,
+            cause: "switched off by configuration".to_owned(),
+        }
     }
 
     /// As the socket shows it.
     #[must_use]
     pub fn component(&self) -> Component {
-        Component { name: self.name.to_owned(), state: self.state, cause: self.cause.clone() }
+        Component {
+            name: self.name.to_owned(),
+            state: self.state,
+            cause: self.cause.clone(),
+        }
     }
 }

@@ -18,8 +18,10 @@ use crate::host::btf::KernelTypes;
 
 /// The kernel side's object file; absent when the agent was built without bpf-linker.
 #[cfg(llmos_probes_built_in)]
-static OBJECT: Option<&[u8]> =
-    Some(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/llmos-probes")));
+static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!(concat!(
+    env!("OUT_DIR"),
+    "/llmos-probes"
+)));
 #[cfg(not(llmos_probes_built_in))]
 static OBJECT: Option<&[u8]> = None;
 
@@ -102,13 +104,17 @@ impl Probes {
     #[must_use]
     pub fn events_announce_cgroups(&self) -> bool {
         // Its health covers the ring as well, which the event loop may have taken already.
-        self.health.iter().any(|h| h.name == CGROUPS && h.state == Health::Healthy)
+        self.health
+            .iter()
+            .any(|h| h.name == CGROUPS && h.state == Health::Healthy)
     }
 
     /// Counts of what the kernel side could not record, by reason.
     #[must_use]
     pub fn lost(&self) -> Vec<(Lost, u64)> {
-        let Some(map) = &self.lost else { return Vec::new() };
+        let Some(map) = &self.lost else {
+            return Vec::new();
+        };
         Lost::ALL
             .into_iter()
             .filter_map(|reason| {
@@ -134,7 +140,10 @@ impl Loader {
         let bytes = OBJECT.ok_or("the agent was built without bpf-linker")?;
         let types = KernelTypes::of_running_kernel().map_err(|e| e.to_string())?;
         let offset = |s, m| types.offset(s, m).map_err(|e| e.to_string());
-        let (cgroups, dfl_cgrp) = (offset("task_struct", "cgroups")?, offset("css_set", "dfl_cgrp")?);
+        let (cgroups, dfl_cgrp) = (
+            offset("task_struct", "cgroups")?,
+            offset("css_set", "dfl_cgrp")?,
+        );
         let (kn, id) = (offset("cgroup", "kn")?, offset("kernfs_node", "id")?);
         let tgid = offset("task_struct", "tgid")?;
         let log = u8::from(wanted.bpf_log);
@@ -152,7 +161,11 @@ impl Loader {
             .override_global(globals::LOG_ENABLED, &log, true)
             .load(bytes)
             .map_err(|e| refusal(&e))?;
-        Ok(Self { object, btf, oom_takes_task })
+        Ok(Self {
+            object,
+            btf,
+            oom_takes_task,
+        })
     }
 
     fn attach_all(mut self, wanted: Wanted, unified: Option<&Path>) -> Probes {
@@ -168,20 +181,53 @@ impl Loader {
             (Err(String::new()), Err(String::new()), Err(String::new()))
         };
         let any_event = created.is_ok() || removed.is_ok() || oom.is_ok();
-        let events = if any_event { self.events() } else { Err(String::new()) };
+        let events = if any_event {
+            self.events()
+        } else {
+            Err(String::new())
+        };
 
         let mut health = vec![
-            health(wanted.cpu, CPU, &cpu, "run time by sched_stat_runtime", "cpu.stat instead"),
-            health(wanted.network, NETWORK, &network, "cgroup_skb at the root", ""),
+            health(
+                wanted.cpu,
+                CPU,
+                &cpu,
+                "run time by sched_stat_runtime",
+                "cpu.stat instead",
+            ),
+            health(
+                wanted.network,
+                NETWORK,
+                &network,
+                "cgroup_skb at the root",
+                "",
+            ),
         ];
-        let tree = created.and(removed).and(events.as_ref().map(|_| ()).map_err(Clone::clone));
+        let tree = created
+            .and(removed)
+            .and(events.as_ref().map(|_| ()).map_err(Clone::clone));
         let oom = oom.and(events.as_ref().map(|_| ()).map_err(Clone::clone));
         let scan = "the tree is scanned instead";
-        health.push(self::health(wanted.events, CGROUPS, &tree, "created and removed", scan));
+        health.push(self::health(
+            wanted.events,
+            CGROUPS,
+            &tree,
+            "created and removed",
+            scan,
+        ));
         let files = "memory.events instead";
-        health.push(self::health(wanted.events, OOM, &oom, "kills by mark_victim", files));
+        health.push(self::health(
+            wanted.events,
+            OOM,
+            &oom,
+            "kills by mark_victim",
+            files,
+        ));
 
-        let lost = self.object.take_map("LOST").and_then(|m| PerCpuArray::try_from(m).ok());
+        let lost = self
+            .object
+            .take_map("LOST")
+            .and_then(|m| PerCpuArray::try_from(m).ok());
         let log = if wanted.bpf_log { self.log() } else { None };
         Probes {
             cpu: cpu.ok(),
@@ -199,7 +245,10 @@ impl Loader {
             return Err(String::new());
         }
         self.tracepoint("cpu_runtime", "sched_stat_runtime")?;
-        let map = self.object.take_map("CPU").ok_or("the object has no map CPU")?;
+        let map = self
+            .object
+            .take_map("CPU")
+            .ok_or("the object has no map CPU")?;
         Ok(CpuReader::new(map.try_into().map_err(|e| chain(&e))?))
     }
 
@@ -222,7 +271,10 @@ impl Loader {
                 .attach(&cgroup, direction, CgroupAttachMode::Single)
                 .map_err(|e| refusal(&e))?;
         }
-        let map = self.object.take_map("NET").ok_or("the object has no map NET")?;
+        let map = self
+            .object
+            .take_map("NET")
+            .ok_or("the object has no map NET")?;
         Ok(NetReader::new(map.try_into().map_err(|e| chain(&e))?))
     }
 
@@ -235,7 +287,10 @@ impl Loader {
     }
 
     fn events(&mut self) -> Result<EventSource, String> {
-        let map = self.object.take_map("EVENTS").ok_or("the object has no map EVENTS")?;
+        let map = self
+            .object
+            .take_map("EVENTS")
+            .ok_or("the object has no map EVENTS")?;
         let ring = RingBuf::try_from(map).map_err(|e| chain(&e))?;
         wait_for(ring).map_err(|e| format!("the event ring cannot be waited for: {e}"))
     }
@@ -276,7 +331,9 @@ fn find<'a, P>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
 where
     &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = aya::programs::ProgramError>,
 {
-    let program = object.program_mut(name).ok_or_else(|| format!("no program {name}"))?;
+    let program = object
+        .program_mut(name)
+        .ok_or_else(|| format!("no program {name}"))?;
     program.try_into().map_err(|e| chain(&e))
 }
 

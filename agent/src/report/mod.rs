@@ -33,7 +33,7 @@ const STOP_TIME: Duration = Duration::from_millis(1500);
 pub enum ReportError {
     /// The address is none.
     #[error(
-        "coordinator address {address:?} is not usable: {cause}; expected e.g. http://host:7443"
+        "coordinator address {address:?} is not usable: {cause}; expected e.g. http://host:7781"
     )]
     Address {
         /// As configured.

@@ -26,7 +26,9 @@ pub struct Site {
 
 impl Site {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -101,15 +103,25 @@ impl Agent {
         let log = site.path("agent.log");
         let file = fs::File::create(&log).unwrap();
         let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
-        let agent = Self { child: Some(child), socket: site.socket(), log };
-        agent.wait_until("the socket", |agent| request(&agent.socket, "/v1/health").is_ok());
+        let agent = Self {
+            child: Some(child),
+            socket: site.socket(),
+            log,
+        };
+        agent.wait_until("the socket", |agent| {
+            request(&agent.socket, "/v1/health").is_ok()
+        });
         agent
     }
 
     /// Runs it until it ends by itself.
     pub fn run_to_end(site: &Site, args: &[&str]) -> Ended {
         let program = Path::new(env!("CARGO_BIN_EXE_llmos-agent"));
-        let out = site.command(program, args).stdin(Stdio::null()).output().unwrap();
+        let out = site
+            .command(program, args)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         Ended {
             code: out.status.code(),
             stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
@@ -131,7 +143,11 @@ impl Agent {
     pub fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !holds(self) {
-            assert!(Instant::now() < end, "no {what}; the agent said:\n{}", self.said());
+            assert!(
+                Instant::now() < end,
+                "no {what}; the agent said:\n{}",
+                self.said()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -145,10 +161,18 @@ impl Agent {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < end, "it does not stop; it said:\n{}", self.said());
+            assert!(
+                Instant::now() < end,
+                "it does not stop; it said:\n{}",
+                self.said()
+            );
             std::thread::sleep(Duration::from_millis(20));
         };
-        Ended { code: status.code(), stdout: String::new(), stderr: self.said() }
+        Ended {
+            code: status.code(),
+            stdout: String::new(),
+            stderr: self.said(),
+        }
     }
 
     fn said(&self) -> String {
@@ -174,6 +198,12 @@ fn request(socket: &Path, path: &str) -> Result<String, String> {
     stream.write_all(request.as_bytes()).map_err(text)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(text)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no header in the answer")?;
-    if head.starts_with("HTTP/1.1 200 ") { Ok(body.to_owned()) } else { Err(head.to_owned()) }
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or("no header in the answer")?;
+    if head.starts_with("HTTP/1.1 200 ") {
+        Ok(body.to_owned())
+    } else {
+        Err(head.to_owned())
+    }
 }

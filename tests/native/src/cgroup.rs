@@ -20,7 +20,9 @@ impl TestCgroup {
     /// # Errors
     /// When there is no v2 tree or the directory cannot be made (not root).
     pub fn make(root: &Root, name: &str) -> Result<Self> {
-        let dir = root.path().join(format!("llmos-native-{}-{name}", std::process::id()));
+        let dir = root
+            .path()
+            .join(format!("llmos-native-{}-{name}", std::process::id()));
         fs::create_dir(&dir).with_context(|| format!("making {}", dir.display()))?;
         Ok(Self { dir })
     }
@@ -46,7 +48,9 @@ impl TestCgroup {
     pub fn cpu_ns(&self) -> Result<u64> {
         let path = self.dir.join("cpu.stat");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
+        let usage = text
+            .lines()
+            .find_map(|line| line.strip_prefix("usage_usec "));
         let micros: u64 = usage.context("cpu.stat has no usage_usec")?.parse()?;
         Ok(micros * 1_000)
     }

@@ -31,9 +31,17 @@ impl Load {
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
         let stdout = child.stdout.take().context("no standard output")?;
-        let mut load = Self { child, output: BufReader::new(stdout), ready: String::new() };
+        let mut load = Self {
+            child,
+            output: BufReader::new(stdout),
+            ready: String::new(),
+        };
         load.ready = load.line()?;
-        ensure!(load.ready.starts_with("ready"), "the load said {:?}", load.ready);
+        ensure!(
+            load.ready.starts_with("ready"),
+            "the load said {:?}",
+            load.ready
+        );
         Ok(load)
     }
 
@@ -48,7 +56,11 @@ impl Load {
     /// # Errors
     /// When it has ended already.
     pub fn begin(&mut self) -> Result<()> {
-        self.child.stdin.as_mut().context("no standard input")?.write_all(b"go\n")?;
+        self.child
+            .stdin
+            .as_mut()
+            .context("no standard input")?
+            .write_all(b"go\n")?;
         Ok(())
     }
 

@@ -45,7 +45,12 @@ pub fn obstacle() -> Option<String> {
 /// When the probe cannot run or a load fails.
 pub fn cpu(load: &Path, seconds: f64) -> Result<Vec<Compared>> {
     let root = Root::find()?;
-    let wanted = Wanted { cpu: true, network: false, events: false, bpf_log: false };
+    let wanted = Wanted {
+        cpu: true,
+        network: false,
+        events: false,
+        bpf_log: false,
+    };
     let mut probes = load_probes(wanted, &root)?;
     let seconds = seconds.to_string();
     let busy = TestCgroup::make(&root, "busy")?;
@@ -82,9 +87,17 @@ pub fn cpu(load: &Path, seconds: f64) -> Result<Vec<Compared>> {
 /// When the probe cannot run or a load fails.
 pub fn network(load: &Path, bytes: u64) -> Result<Vec<Compared>> {
     let root = Root::find()?;
-    let wanted = Wanted { cpu: false, network: true, events: false, bpf_log: false };
+    let wanted = Wanted {
+        cpu: false,
+        network: true,
+        events: false,
+        bpf_log: false,
+    };
     let mut probes = load_probes(wanted, &root)?;
-    let (from, to) = (TestCgroup::make(&root, "send")?, TestCgroup::make(&root, "receive")?);
+    let (from, to) = (
+        TestCgroup::make(&root, "send")?,
+        TestCgroup::make(&root, "receive")?,
+    );
     let mut receiver = Load::start(load, &to, &["receive"])?;
     receiver.begin()?;
     let port = receiver.detail().to_owned();
@@ -95,8 +108,16 @@ pub fn network(load: &Path, bytes: u64) -> Result<Vec<Compared>> {
     let sent = ebpf_net(&mut probes, from.id()?)?.tx_bytes;
     let received = ebpf_net(&mut probes, to.id()?)?.rx_bytes;
     Ok(vec![
-        Compared { what: "bytes sent", counted: sent, truth: bytes },
-        Compared { what: "bytes received", counted: received, truth: bytes },
+        Compared {
+            what: "bytes sent",
+            counted: sent,
+            truth: bytes,
+        },
+        Compared {
+            what: "bytes received",
+            counted: received,
+            truth: bytes,
+        },
     ])
 }
 

@@ -20,11 +20,16 @@ fn main() -> Result<()> {
         bail!("the counts cannot be compared here: {obstacle}");
     }
     let own = std::env::current_exe()?;
-    let load = own.parent().context("no folder beside this program")?.join("native-load");
+    let load = own
+        .parent()
+        .context("no folder beside this program")?
+        .join("native-load");
     let cpu = measure::cpu(&load, arguments.seconds)?;
     let network = measure::network(&load, arguments.bytes)?;
     let worst = |all: &[measure::Compared]| {
-        all.iter().map(measure::Compared::error_pct).fold(0.0, f64::max)
+        all.iter()
+            .map(measure::Compared::error_pct)
+            .fold(0.0, f64::max)
     };
     for compared in cpu.iter().chain(&network) {
         eprintln!(

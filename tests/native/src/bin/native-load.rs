@@ -76,7 +76,10 @@ fn ready(detail: &str) -> Result<()> {
     writeln!(out, "ready {detail}")?;
     out.flush()?;
     let mut line = String::new();
-    ensure!(stdin().read_line(&mut line)? > 0, "nobody said when to begin");
+    ensure!(
+        stdin().read_line(&mut line)? > 0,
+        "nobody said when to begin"
+    );
     Ok(())
 }
 
