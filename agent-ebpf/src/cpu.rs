@@ -32,10 +32,10 @@ pub fn cpu_runtime(ctx: BtfTracePointContext) -> i32 {
         lost::count(Lost::TaskCgroup);
         return 0;
     };
-    if let Some(counters) = CPU.get_ptr_mut(&id) {
+    if let Some(counters) = CPU.get_ptr_mut(id) {
         // SAFETY: a slot of this CPU only; the run queue's lock is held here.
         unsafe { (*counters).run_ns += run_ns };
-    } else if CPU.insert(&id, &CpuCounters { run_ns }, 0).is_err() {
+    } else if CPU.insert(id, CpuCounters { run_ns }, 0).is_err() {
         lost::count(Lost::CpuMap);
     }
     0

@@ -23,14 +23,30 @@ static NET: PerCpuHashMap<u64, NetCounters> =
 #[cgroup_skb(ingress)]
 pub fn net_ingress(ctx: SkBuffContext) -> i32 {
     let (bytes, packets) = size(&ctx);
-    add(&ctx, NetCounters { rx_bytes: bytes, rx_packets: packets, tx_bytes: 0, tx_packets: 0 });
+    add(
+        &ctx,
+        NetCounters {
+            rx_bytes: bytes,
+            rx_packets: packets,
+            tx_bytes: 0,
+            tx_packets: 0,
+        },
+    );
     PASS
 }
 
 #[cgroup_skb(egress)]
 pub fn net_egress(ctx: SkBuffContext) -> i32 {
     let (bytes, packets) = size(&ctx);
-    add(&ctx, NetCounters { rx_bytes: 0, rx_packets: 0, tx_bytes: bytes, tx_packets: packets });
+    add(
+        &ctx,
+        NetCounters {
+            rx_bytes: 0,
+            rx_packets: 0,
+            tx_bytes: bytes,
+            tx_packets: packets,
+        },
+    );
     PASS
 }
 
@@ -40,14 +56,21 @@ fn size(ctx: &SkBuffContext) -> (u64, u64) {
     let skb = ctx.as_ptr().cast::<__sk_buff>();
     // SAFETY: the context of this program type; the verifier knows its fields.
     let (len, segments) = unsafe { ((*skb).len, (*skb).gso_segs) };
-    (u64::from(len), if segments == 0 { 1 } else { u64::from(segments) })
+    (
+        u64::from(len),
+        if segments == 0 {
+            1
+        } else {
+            u64::from(segments)
+        },
+    )
 }
 
 #[inline(always)]
 fn add(ctx: &SkBuffContext, delta: NetCounters) {
     // SAFETY: a helper that this program type may call with its own context.
     let id = unsafe { bpf_skb_cgroup_id(ctx.as_ptr().cast()) };
-    if let Some(counters) = NET.get_ptr_mut(&id) {
+    if let Some(counters) = NET.get_ptr_mut(id) {
         // SAFETY: a slot of this CPU; receive and send of one CPU do not preempt each other
         // inside these few instructions often enough to matter, and never corrupt more than a
         // count.
@@ -57,7 +80,7 @@ fn add(ctx: &SkBuffContext, delta: NetCounters) {
             (*counters).tx_bytes += delta.tx_bytes;
             (*counters).tx_packets += delta.tx_packets;
         }
-    } else if NET.insert(&id, &delta, 0).is_err() {
+    } else if NET.insert(id, delta, 0).is_err() {
         lost::count(Lost::NetMap);
     }
 }
