@@ -166,8 +166,8 @@ impl Sensor {
     /// Reads all workloads; those that are gone leave.
     pub fn sense(&mut self, now: Timestamp) -> Vec<Sensed> {
         self.ticks += 1;
+        let lost = self.probes.lost();
         let overflow = |wanted| {
-            let lost = self.probes.lost();
             lost.iter()
                 .any(|(reason, count)| *reason == wanted && *count > 0)
         };

@@ -1,8 +1,9 @@
 //! The law of `cpu.max`: enough for the forecast peak, up at once, down slowly.
 
+use super::demand::demand;
 use super::guard::{Guard, Proposal, bounded, capped};
 use super::{Action, Decision, Knob, Reason};
-use crate::forecast::{Forecast, HORIZONS};
+use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{PeakWindow, Usage};
 use crate::units::{CgroupId, Cores, Timestamp};
@@ -85,7 +86,14 @@ pub fn decide_cpu(state: &mut CpuState, input: &CpuInput<'_>) -> Option<Decision
         reasons.push(Reason::NoData);
         (from, Action::Hold)
     } else {
-        let demand = demand(state, input, &mut reasons);
+        let demand = demand(
+            input.now,
+            &state.peak,
+            input.forecast,
+            HORIZON,
+            input.policy.quantile,
+            &mut reasons,
+        );
         let mut target = bounded(demand, floor, ceiling, &mut reasons) * (1.0 + policy.cpu_margin);
         reasons.push(Reason::Margin {
             fraction: policy.cpu_margin,
@@ -127,29 +135,4 @@ pub fn decide_cpu(state: &mut CpuState, input: &CpuInput<'_>) -> Option<Decision
         action,
         reasons,
     })
-}
-
-/// The higher of the forecast peak and the peak just seen.
-fn demand(state: &CpuState, input: &CpuInput<'_>, reasons: &mut Vec<Reason>) -> f64 {
-    let q = input.policy.quantile;
-    let forecast = input.forecast.map_or(0.0, |forecast| {
-        let value = forecast.at(HORIZON, q);
-        let source = forecast.source.name();
-        reasons.push(Reason::Forecast {
-            q,
-            horizon_ticks: HORIZONS[HORIZON],
-            value,
-            source,
-        });
-        value
-    });
-    let peak = state.peak.max().unwrap_or(0.0);
-    if peak > forecast {
-        let seconds = state.peak.span_s(input.now);
-        reasons.push(Reason::RecentPeak {
-            value: peak,
-            seconds,
-        });
-    }
-    forecast.max(peak)
 }

@@ -4,11 +4,12 @@
 //! dropped without harm (the working set), and the killing limit only ever comes down over
 //! memory that has really been given back.
 
+use super::demand::demand;
 use super::guard::{Guard, Proposal, bounded, capped};
 use super::oom::OomFloor;
 use super::pressure::Pressure;
 use super::{Action, Decision, Knob, Reason};
-use crate::forecast::{Forecast, HORIZONS};
+use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{Limits, PeakWindow, Usage};
 use crate::units::{Bytes, CgroupId, Timestamp};
@@ -148,7 +149,14 @@ fn target(state: &mut MemoryState, input: &MemoryInput<'_>) -> Option<Target> {
     let ceiling = (ceiling.0 as f64 / PAGE).floor() * PAGE;
     let floor = (policy.memory_floor.0 as f64).min(ceiling);
 
-    let demand = demand(state, input, &mut reasons);
+    let demand = demand(
+        input.now,
+        &state.demand,
+        input.forecast,
+        HORIZON,
+        input.policy.quantile,
+        &mut reasons,
+    );
     let mut high = bounded(demand, floor, ceiling, &mut reasons) * (1.0 + policy.memory_margin);
     reasons.push(Reason::Margin {
         fraction: policy.memory_margin,
@@ -257,31 +265,6 @@ fn judge_max(
         veto: target.pressed,
     };
     state.max.judge(proposal, input.policy, reasons)
-}
-
-/// The higher of the forecast peak and the peak just seen.
-fn demand(state: &MemoryState, input: &MemoryInput<'_>, reasons: &mut Vec<Reason>) -> f64 {
-    let q = input.policy.quantile;
-    let forecast = input.forecast.map_or(0.0, |forecast| {
-        let value = forecast.at(HORIZON, q);
-        let source = forecast.source.name();
-        reasons.push(Reason::Forecast {
-            q,
-            horizon_ticks: HORIZONS[HORIZON],
-            value,
-            source,
-        });
-        value
-    });
-    let peak = state.demand.max().unwrap_or(0.0);
-    if peak > forecast {
-        let seconds = state.demand.span_s(input.now);
-        reasons.push(Reason::RecentPeak {
-            value: peak,
-            seconds,
-        });
-    }
-    forecast.max(peak)
 }
 
 /// What a kill met. A workload that was killed at its own maximum had reached it between two

@@ -2,6 +2,7 @@
 
 mod cpu;
 mod decision;
+mod demand;
 mod describe;
 mod guard;
 mod memory;
