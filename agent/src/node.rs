@@ -34,6 +34,9 @@ pub struct Identity {
     pub boot_id: String,
     /// Kernel release.
     pub kernel: String,
+    /// The agent's own cgroup, which it never manages: a limit on itself could stop it from
+    /// lifting the limits of others.
+    pub own_cgroup: Option<String>,
     /// Wall clock at start, milliseconds since 1970.
     pub started_unix_ms: u64,
 }
@@ -49,6 +52,7 @@ impl Identity {
             machine_id: facts::machine_id(),
             boot_id: facts::boot_id(),
             kernel: facts::kernel_release(),
+            own_cgroup: facts::cgroup_of("self"),
             started_unix_ms: clock::wall_ms(),
         })
     }
@@ -216,7 +220,8 @@ impl Node {
             let Some(known) = self.sensor.tree().get(s.id) else {
                 continue;
             };
-            let (_, managed) = self.config.policy_for(&known.path);
+            let own = self.identity.own_cgroup.as_ref() == Some(&known.path);
+            let managed = self.config.policy_for(&known.path).1 && !own;
             let outcomes = self
                 .applier
                 .apply(now, &known.path, managed, &s.limits, &r.decisions);

@@ -1,7 +1,5 @@
 //! One reading of everything: counters of the kernel side over the files of each cgroup.
 
-use std::fs;
-
 use llmos_cgroupfs::{Layout, Outcome, Root, Scratch, WalkError};
 use llmos_common::counters::NetCounters;
 use llmos_common::lost::Lost;
@@ -9,6 +7,7 @@ use llmos_engine::sample::{Limits, RawSample};
 use llmos_engine::units::{CgroupId, Timestamp};
 
 use crate::discover::{Known, Tree};
+use crate::host::facts;
 use crate::host::resident::ResidentMemory;
 use crate::probes::{CpuReader, KernelEvent, NetReader, ProbeHealth, Probes};
 
@@ -152,7 +151,9 @@ impl Sensor {
                 self.oom_kills += 1;
                 let path = match id.and_then(|id| self.tree.get(id)) {
                     Some(known) => known.path.clone(),
-                    None => cgroup_of(*pid).unwrap_or_else(|| "unknown".to_owned()),
+                    None => {
+                        facts::cgroup_of(&pid.to_string()).unwrap_or_else(|| "unknown".to_owned())
+                    }
                 };
                 tracing::warn!(
                     cgroup = path,
@@ -272,13 +273,6 @@ fn log_first_problem(known: &mut Known, problems: &[llmos_cgroupfs::FileProblem]
         known.problem_logged = true;
         tracing::warn!(cgroup = known.path, "{problem}; its metric is absent");
     }
-}
-
-/// The cgroup of a process in the unified hierarchy, while the process still lives.
-fn cgroup_of(pid: u32) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-    Some(path.trim_start_matches('/').to_owned())
 }
 
 /// What the hierarchy lets the agent read and write.

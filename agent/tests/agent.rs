@@ -277,3 +277,36 @@ fn the_tick_keeps_going_while_clients_misbehave() {
     agent.wait_until("further ticks", |agent| ticks(agent) > before + 3);
     drop(open);
 }
+
+#[test]
+fn it_never_manages_its_own_cgroup() {
+    let Ok(root) = llmos_cgroupfs::Root::find() else {
+        return;
+    };
+    let name = |which: &str| format!("llmos-agent-test-{}-{which}", std::process::id());
+    let (own, other) = (
+        root.path().join(name("own")),
+        root.path().join(name("other")),
+    );
+    if std::fs::create_dir(&own).is_err() {
+        // Only root may make cgroups; as an ordinary user the agent cannot manage any.
+        return;
+    }
+    std::fs::create_dir(&other).unwrap();
+    let site = Site::new();
+    site.write_config("[[workload]]\nmatch = \"**\"\nenforce = true\n");
+    let agent = Agent::start_in(&site, &own, &[]);
+    let all = agent.get("/v1/workloads");
+    let managed = |which: &str| {
+        let list = all["workloads"].as_array().unwrap();
+        let found = list.iter().find(|w| w["cgroup"] == name(which).as_str());
+        found.unwrap_or_else(|| panic!("no {which} in {all}"))["managed"]
+            .as_bool()
+            .unwrap()
+    };
+    let seen = (managed("own"), managed("other"));
+    drop(agent);
+    std::fs::remove_dir(&own).unwrap();
+    std::fs::remove_dir(&other).unwrap();
+    assert_eq!(seen, (false, true));
+}

@@ -78,6 +78,15 @@ pub fn sched_ext() -> Option<String> {
     Some(trimmed("/sys/kernel/sched_ext/root/ops").unwrap_or_else(|| "unnamed".to_owned()))
 }
 
+/// The cgroup of a process (a pid or `self`) in the unified hierarchy, below its root, while the
+/// process lives.
+#[must_use]
+pub fn cgroup_of(pid: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    Some(path.trim_start_matches('/').to_owned())
+}
+
 fn trimmed(path: impl AsRef<Path>) -> Option<String> {
     fs::read_to_string(path).ok().map(|s| s.trim().to_owned())
 }

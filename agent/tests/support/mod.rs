@@ -99,6 +99,20 @@ impl Agent {
         Some(Self::spawn(site, command))
     }
 
+    /// Starts it inside a cgroup.
+    pub fn start_in(site: &Site, cgroup: &Path, args: &[&str]) -> Self {
+        let agent = site.command(Path::new(env!("CARGO_BIN_EXE_llmos-agent")), args);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .env_clear()
+            .current_dir(site.dir.path())
+            .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
+            .arg(cgroup.join("cgroup.procs"))
+            .arg(agent.get_program())
+            .args(agent.get_args());
+        Self::spawn(site, shell)
+    }
+
     fn spawn(site: &Site, mut command: Command) -> Self {
         let log = site.path("agent.log");
         let file = fs::File::create(&log).unwrap();
