@@ -21,3 +21,4 @@ pub mod show;
 pub mod start;
 pub mod status;
 pub mod telemetry;
+pub mod watch;

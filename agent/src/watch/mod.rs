@@ -1,0 +1,1 @@
+//! What the kernel announces through files: pressure triggers and changes of `memory.events`.
