@@ -14,6 +14,7 @@ mod smoke;
 mod step;
 mod test;
 mod tidy;
+mod tied;
 mod vm;
 
 use std::process::ExitCode;

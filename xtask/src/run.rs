@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::build::{self, wait_for};
 use crate::step::Steps;
+use crate::tied::tied;
 use crate::{cmd, paths};
 
 /// Where to listen and for how long.
@@ -88,8 +89,12 @@ struct Program {
 impl System {
     /// Starts both and returns when both answer.
     pub fn start(port: Option<u16>, release: bool) -> Result<Self> {
-        let folder = paths::target().join("run");
-        std::fs::create_dir_all(&folder)?;
+        Self::start_in(&paths::target().join("run"), port, release)
+    }
+
+    /// Starts both with logs, socket and state in a folder of their own, beside another pair.
+    pub fn start_in(folder: &Path, port: Option<u16>, release: bool) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
         let http = format!("127.0.0.1:{}", free_port(port, PREFERRED)?);
         let grpc = format!("127.0.0.1:{}", free_port(None, PREFERRED + 1)?);
         // Kernel programs need root; where sudo asks for a password the agent runs without them.
@@ -101,7 +106,7 @@ impl System {
             socket: folder.join("agent.sock"),
             sudo,
         };
-        let started = system.start_both(&folder, &grpc, release);
+        let started = system.start_both(folder, &grpc, release);
         if started.is_err() {
             // The first error is the one to tell.
             let _ = system.stop();
@@ -146,11 +151,12 @@ impl System {
         let file = std::fs::File::create(&log)?;
         // A group of its own: ctrl-c on the terminal reaches this task alone, which then stops
         // both in order.
-        let child = command
+        command
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
-            .stderr(file)
+            .stderr(file);
+        let child = tied(&mut command)
             .spawn()
             .with_context(|| format!("cannot start {}", cmd::shown(&command)))?;
         self.children.push(Program {
@@ -181,6 +187,15 @@ impl System {
         Ok(())
     }
 
+    /// The agent's process, while it runs.
+    pub fn agent_pid(&mut self) -> Result<u32> {
+        if let Some(name) = self.dead()? {
+            bail!("{name} ended by itself; its log ends:\n{}", self.tail(name));
+        }
+        let agent = self.children.iter().find(|program| program.name == "agent");
+        Ok(agent.context("no agent was started")?.child.id())
+    }
+
     /// The name of a program that ended, if any.
     fn dead(&mut self) -> Result<Option<&'static str>> {
         for program in &mut self.children {
@@ -208,7 +223,7 @@ impl System {
             }
             let Some(status) = program.status else {
                 program.child.kill()?;
-                program.child.wait()?;
+                program.status = Some(program.child.wait()?);
                 bad.push(format!(
                     "{} did not end within {} s and was killed",
                     program.name,
@@ -256,6 +271,17 @@ impl System {
             .unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        // Stopped already, except where an error on the way led here.
+        if self.children.iter().any(|program| program.status.is_none())
+            && let Err(error) = self.stop()
+        {
+            println!("{error:#}");
+        }
     }
 }
 

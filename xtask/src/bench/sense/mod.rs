@@ -1,0 +1,60 @@
+//! `cargo xtask bench sense`: how right the agent's view is and what it costs, with the limits that
+//! the project has set itself.
+//!
+//! Parts are independent: one that fails leaves its figures `null` with the reason, and the others
+//! run.
+
+mod table;
+
+use anyhow::{Result, bail, ensure};
+
+use super::Numbers;
+use crate::build;
+use crate::step::Steps;
+
+/// A part: its name on the command line, what it does, and the work.
+struct Part {
+    name: &'static str,
+    what: &'static str,
+    run: fn(bool, &mut Steps, &mut Numbers) -> Result<()>,
+}
+
+const PARTS: [Part; 0] = [];
+
+/// Runs all parts or one, prints the table and writes the file.
+pub fn run(release: bool, only: Option<&str>) -> Result<()> {
+    let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+    if let Some(only) = only
+        && !names.contains(&only)
+    {
+        bail!("no part {only}; there are: {}", names.join(", "));
+    }
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "kernel programs need root; run this as root"
+    );
+    let mut steps = Steps::new();
+    build::run(release, &mut steps)?;
+    let mut numbers = Numbers::default();
+    let mut failed = Vec::new();
+    for part in &PARTS {
+        if only.is_some_and(|only| only != part.name) {
+            let reason = format!("part {} was not asked for", part.name);
+            table::fill(part.name, &reason, &mut numbers);
+            continue;
+        }
+        println!("\n{}: {}", part.name, part.what);
+        if let Err(error) = (part.run)(release, &mut steps, &mut numbers) {
+            println!("{} failed: {error:#}", part.name);
+            failed.push(part.name);
+            let reason = format!("part {} failed: {error:#}", part.name);
+            table::fill(part.name, &reason, &mut numbers);
+        }
+        table::fill(part.name, "this part did not measure it", &mut numbers);
+    }
+    table::print(&numbers);
+    steps.table("bench sense");
+    numbers.write("sense")?;
+    ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));
+    Ok(())
+}
