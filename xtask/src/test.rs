@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 
 use crate::setup::{self, Need};
 use crate::step::{self, Steps};
-use crate::vm::kernel::KERNELS;
 use crate::{cmd, dashboard, models, paths, smoke, vm};
 
 /// How many tests of one kind passed and failed.
@@ -56,10 +55,9 @@ pub fn run() -> Result<()> {
             failed: 0,
         }),
     );
-    for kernel in KERNELS {
-        let result = vm::scenario(*kernel, false, false, &mut steps);
+    for (name, result) in vm::all(&mut steps) {
         take(
-            kernel.series,
+            &name,
             result.map(|(passed, failed)| Count { passed, failed }),
         );
     }

@@ -53,6 +53,18 @@ impl Report {
         self.line(json!({ "kind": "number", "name": name, "value": value }));
     }
 
+    /// One part of the agent, and how it is on this kernel.
+    pub fn part(&mut self, name: &str, state: &str, cause: &str) {
+        self.line(json!({ "kind": "part", "name": name, "state": state, "cause": cause }));
+    }
+
+    /// A measurement with several members; it has to be an object.
+    pub fn record(&mut self, name: &str, mut members: Value) {
+        members["kind"] = json!("record");
+        members["name"] = json!(name);
+        self.line(members);
+    }
+
     /// The last line: everything was run.
     pub fn end(&mut self) {
         self.line(json!({ "kind": "end" }));

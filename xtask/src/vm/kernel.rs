@@ -1,6 +1,6 @@
 //! The kernels of the virtual machines: found in Debian's releases, kept under `target/vm`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -15,7 +15,8 @@ pub struct Kernel {
     suite: &'static str,
 }
 
-/// The series under test: the oldest that is promised to work, and the long-term one after it.
+/// The series under test: the oldest that is promised to work, the long-term one after it, and the
+/// newest that Debian has, whichever 7.x that is.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         series: "6.1",
@@ -24,6 +25,10 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         series: "6.12",
         suite: "bookworm-backports",
+    },
+    Kernel {
+        series: "7",
+        suite: "trixie-backports",
     },
 ];
 
@@ -34,6 +39,15 @@ impl Kernel {
     /// The bootable image on this machine.
     pub fn image(self) -> PathBuf {
         self.folder().join("vmlinuz")
+    }
+
+    /// The series as a heading: `7.x` for the one that is open at its end.
+    pub fn heading(self) -> String {
+        if self.series.contains('.') {
+            self.series.to_owned()
+        } else {
+            format!("{}.x", self.series)
+        }
     }
 
     /// The exact release that is kept here, for reports.
@@ -55,15 +69,31 @@ impl Kernel {
         let unpacked = folder.join("unpacked");
         lists.unpack(&package, &version, &unpacked)?;
         let release = package.trim_start_matches("linux-image-").to_owned();
+        let mut image = boots_from(&unpacked, &release);
+        if image.is_none() {
+            let split = format!("linux-binary-{release}");
+            lists.unpack(&split, &version, &unpacked)?;
+            image = boots_from(&unpacked, &release);
+        }
+        let image = image.with_context(|| format!("{package} {version} has no vmlinuz"))?;
         // The image goes last: it is the mark that the rest is complete.
         std::fs::write(folder.join("release"), &release)?;
-        std::fs::rename(
-            unpacked.join(format!("boot/vmlinuz-{release}")),
-            self.image(),
-        )?;
+        std::fs::rename(image, self.image())?;
         std::fs::remove_dir_all(&unpacked)?;
         Ok(())
     }
+}
+
+/// The image in an unpacked package: in `/boot`, or, where Debian splits packages finer, beside the
+/// modules.
+fn boots_from(unpacked: &Path, release: &str) -> Option<PathBuf> {
+    [
+        format!("boot/vmlinuz-{release}"),
+        format!("usr/lib/modules/{release}/vmlinuz"),
+    ]
+    .iter()
+    .map(|path| unpacked.join(path))
+    .find(|path| path.is_file())
 }
 
 /// Says which kernels are not here yet.
@@ -91,7 +121,7 @@ fn find(versions: &[(String, String)], series: &str) -> Option<(String, String)>
         .find(|(version, _)| version.starts_with(&format!("{series}.")))?;
     let package = depends.split([',', ' ', '(']).find(|word| {
         word.strip_prefix("linux-image-")
-            .is_some_and(|rest| rest.starts_with(series))
+            .is_some_and(|rest| rest.starts_with(&format!("{series}.")))
     })?;
     Some((package.to_owned(), version.clone()))
 }
@@ -119,5 +149,25 @@ mod tests {
         );
         assert_eq!(find(&both, "6.12").unwrap().0, "linux-image-6.12.9-c-amd64");
         assert_eq!(find(&both, "6.6"), None);
+    }
+
+    #[test]
+    fn series_7_is_whichever_7_there_is() {
+        let depends = "linux-base-c (= 7.4.1-1), linux-image-7.4.1+c (= 7.4.1-1), linux-modules-c";
+        let all = [("7.4.1-1".to_owned(), depends.to_owned())];
+        assert_eq!(find(&all, "7").unwrap().0, "linux-image-7.4.1+c");
+        assert_eq!(find(&all, "7.3"), None);
+    }
+
+    #[test]
+    fn the_image_is_found_in_both_layouts() {
+        let folder = std::env::temp_dir().join(format!("llmos-kernel-{}", std::process::id()));
+        for (at, name) in [("boot", "vmlinuz-1"), ("usr/lib/modules/1", "vmlinuz")] {
+            assert_eq!(boots_from(&folder, "1"), None);
+            std::fs::create_dir_all(folder.join(at)).unwrap();
+            std::fs::write(folder.join(at).join(name), "").unwrap();
+            assert_eq!(boots_from(&folder, "1"), Some(folder.join(at).join(name)));
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
     }
 }

@@ -1,26 +1,30 @@
 //! `cargo xtask vm`: the scenario of `tests/vm` on real kernels with a unified cgroup v2
 //! hierarchy, in QEMU's software emulation.
 
+mod image;
 mod initramfs;
 pub mod kernel;
+mod matrix;
+mod native;
 mod qemu;
 mod report;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::setup::{self, Need};
 use crate::step::Steps;
-use crate::{build, cmd, paths};
-use initramfs::Archive;
+use crate::{build, paths};
 use kernel::{KERNELS, Kernel};
+use matrix::Column;
+use report::Report;
 
 /// Which kernels, and what to do at the end.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Kernel series: 6.1, 6.12 or all.
+    /// Kernel series: 6.1, 6.12, 7 (the newest 7.x) or all.
     #[arg(long, default_value = "all")]
     kernel: String,
     /// Put the machine's console on this terminal and end in a shell.
@@ -32,6 +36,9 @@ pub struct Args {
     /// Take the programs of the release profile.
     #[arg(long)]
     release: bool,
+    /// Write what was seen into the table of docs/kernel-policy.md instead of comparing it.
+    #[arg(long)]
+    write_matrix: bool,
 }
 
 /// Our programs in the machine.
@@ -43,6 +50,15 @@ const PROGRAMS: &[&str] = &[
     "vm-scenario",
     "vm-workload",
 ];
+/// The emulator is ten to fifteen times slower than the machine, and several share it; a run that
+/// takes longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(900);
+/// The longest part of the scenario that says nothing takes 100 s.
+const SILENCE: Duration = Duration::from_secs(300);
+const MEMORY_MIB: u32 = 1024;
+
+/// Passed and failed checks of something that was run under a name.
+pub type Outcome = (String, Result<(usize, usize)>);
 
 /// Sets up, builds and runs the scenario on the kernels that were asked for.
 pub fn run(args: &Args) -> Result<()> {
@@ -59,45 +75,134 @@ pub fn run(args: &Args) -> Result<()> {
             known.join(", ")
         );
     }
+    if args.keep && kernels.len() > 1 {
+        bail!("one terminal is for one machine; say which with --kernel");
+    }
+    if args.write_matrix && kernels.len() < KERNELS.len() {
+        bail!("the table has a column for each kernel; leave --kernel out to write it");
+    }
     let mut steps = Steps::new();
     setup::run(Need::Vm, &mut steps)?;
     if !args.no_build {
         build::run(args.release, &mut steps)?;
     }
-    let mut failed = 0;
-    for kernel in kernels {
-        let (_, bad) = scenario(kernel, args.keep, args.release, &mut steps)?;
-        failed += bad;
+    let mut outcomes = Vec::new();
+    let mut columns = scenarios(&kernels, args.keep, args.release, &mut steps, &mut outcomes);
+    columns.extend(this_machine(args.release, &mut steps));
+    if args.write_matrix && columns.len() == KERNELS.len() + 1 {
+        matrix::write(&columns)?;
+        println!("written to {}", matrix::PAGE);
+    } else {
+        outcomes.push(agrees(&columns));
     }
     steps.table("vm");
-    if failed > 0 {
-        bail!("{failed} checks failed in the virtual machines");
-    }
-    Ok(())
+    verdict(outcomes)
 }
 
-/// Runs the scenario on one kernel; returns the counts of passed and failed checks.
-pub fn scenario(
-    kernel: Kernel,
+/// Runs the scenario on all kernels, and holds what was seen against the table of kernels.
+pub fn all(steps: &mut Steps) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let mut columns = scenarios(KERNELS, false, false, steps, &mut outcomes);
+    columns.extend(this_machine(false, steps));
+    outcomes.push(agrees(&columns));
+    outcomes
+}
+
+/// All machines at once: much of the scenario is waiting.
+fn scenarios(
+    kernels: &[Kernel],
     keep: bool,
     release: bool,
     steps: &mut Steps,
-) -> Result<(usize, usize)> {
-    steps.run(&format!("scenario on kernel {}", kernel.series), || {
+    outcomes: &mut Vec<Outcome>,
+) -> Vec<Column> {
+    let names: Vec<&str> = kernels.iter().map(|kernel| kernel.series).collect();
+    let what = format!("scenario on kernels {}", names.join(", "));
+    let mut columns = Vec::new();
+    let ran = steps.run(&what, || {
+        let image = paths::target().join("vm/initramfs.cpio");
+        image::pack(&image, release, PROGRAMS, &[])?;
+        let reports: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = kernels
+                .iter()
+                .map(|kernel| {
+                    let image = &image;
+                    let job = Job {
+                        program: "vm-scenario",
+                        keep,
+                        memory_mib: MEMORY_MIB,
+                        limit: LIMIT,
+                        silence: SILENCE,
+                    };
+                    (kernel, scope.spawn(move || job.run(*kernel, image)))
+                })
+                .collect();
+            let end = |thread: std::thread::ScopedJoinHandle<'_, Result<Report>>| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("the thread that follows it ended early")))
+            };
+            threads
+                .into_iter()
+                .map(|(kernel, thread)| (*kernel, end(thread)))
+                .collect()
+        });
+        for (kernel, report) in reports {
+            let result = report.and_then(|report| {
+                report.write(kernel.series)?;
+                let (passed, failed) = report.counts();
+                println!(
+                    "  kernel {}: {passed} checks passed, {failed} failed",
+                    kernel.series
+                );
+                columns.push(Column {
+                    heading: kernel.heading(),
+                    release: kernel.release(),
+                    parts: report.parts,
+                });
+                Ok((passed, failed))
+            });
+            outcomes.push((format!("kernel {}", kernel.series), result));
+        }
+        Ok(())
+    });
+    if let Err(error) = ran {
+        outcomes.push((what, Err(error)));
+    }
+    columns
+}
+
+/// A program that runs in a machine of its own.
+pub struct Job<'a> {
+    /// Its name in the machine, with its arguments after commas.
+    pub program: &'a str,
+    /// Put the console on this terminal and stay in a shell.
+    pub keep: bool,
+    /// Memory of the machine in MiB.
+    pub memory_mib: u32,
+    /// A machine that runs longer than this hangs.
+    pub limit: Duration,
+    /// A program that says nothing for longer than this hangs.
+    pub silence: Duration,
+}
+
+impl Job<'_> {
+    /// Boots `kernel` with the archive `image` and returns what the program said.
+    pub fn run(&self, kernel: Kernel, image: &Path) -> Result<Report> {
         println!("  kernel {} in software emulation", kernel.release());
-        let folder = paths::target().join("vm").join(kernel.series);
-        std::fs::create_dir_all(&folder)?;
-        let image = folder.join("initramfs.cpio");
-        pack(&image, release)?;
+        let folder = folder(kernel)?;
         let boot = qemu::Boot {
             kernel: &kernel.image(),
-            initramfs: &image,
+            initramfs: image,
             folder: &folder,
-            keep,
+            program: self.program,
+            memory_mib: self.memory_mib,
+            limit: self.limit,
+            silence: self.silence,
+            keep: self.keep,
         };
-        let mut report = report::Report::default();
+        let mut report = Report::of(kernel.series);
         boot.run(|line| report.line(line))?;
-        report.write(kernel.series)?;
         report.complete().with_context(|| {
             format!(
                 "kernel {}; its console is in {}",
@@ -105,46 +210,50 @@ pub fn scenario(
                 paths::shown(&boot.console())
             )
         })?;
-        let (passed, failed) = report.counts();
-        println!(
-            "  kernel {}: {passed} checks passed, {failed} failed",
-            kernel.series
-        );
-        Ok((passed, failed))
-    })
+        Ok(report)
+    }
 }
 
-fn pack(to: &Path, release: bool) -> Result<()> {
-    let mut archive = Archive::new();
-    for folder in [
-        "/bin", "/dev", "/etc", "/proc", "/run", "/sys", "/tmp", "/var",
-    ] {
-        archive.folder(Path::new(folder));
-    }
-    let mut libraries = BTreeSet::new();
-    archive.program(
-        Path::new("/init"),
-        &paths::binary("vm-init", release),
-        &mut libraries,
-    )?;
-    for name in PROGRAMS {
-        let inside = Path::new("/bin").join(name);
-        archive.program(&inside, &paths::binary(name, release), &mut libraries)?;
-    }
-    let busybox = cmd::find("busybox").context("no busybox on PATH")?;
-    archive.program(Path::new("/bin/busybox"), &busybox, &mut libraries)?;
-    archive.link(Path::new("/bin/sh"), "busybox");
-    for library in libraries {
-        archive.file(&library, &resolve(&library)?)?;
-    }
-    archive.tree(
-        Path::new("/models"),
-        &paths::root().join("models/artifacts"),
-    )?;
-    archive.write(to)
+fn folder(kernel: Kernel) -> Result<PathBuf> {
+    let folder = paths::target().join("vm").join(kernel.series);
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
-/// Libraries are often links; the archive gets the file behind the link under the link's name.
-fn resolve(library: &Path) -> Result<PathBuf> {
-    std::fs::canonicalize(library).with_context(|| format!("cannot find {}", library.display()))
+/// The column of this machine's own kernel; where it cannot be had, a line says why.
+fn this_machine(release: bool, steps: &mut Steps) -> Option<Column> {
+    let seen = steps.run("parts on this machine's own kernel", || {
+        native::column(release)
+    });
+    seen.map_err(|error| println!("  not compared: {error:#}"))
+        .ok()
+}
+
+/// One passed or failed check for each cell of the table.
+fn agrees(columns: &[Column]) -> Outcome {
+    let result = matrix::compare(columns).map(|verdict| {
+        for line in verdict.notes.iter().chain(&verdict.differing) {
+            println!("  {line}");
+        }
+        if !verdict.differing.is_empty() {
+            println!("  if that is meant: cargo xtask vm --write-matrix");
+        }
+        (verdict.same, verdict.differing.len())
+    });
+    (format!("table of {}", matrix::PAGE), result)
+}
+
+fn verdict(outcomes: Vec<Outcome>) -> Result<()> {
+    let mut wrong = Vec::new();
+    for (name, result) in outcomes {
+        match result {
+            Ok((passed, 0)) => println!("{name}: {passed} passed"),
+            Ok((_, failed)) => wrong.push(format!("{name}: {failed} failed")),
+            Err(error) => wrong.push(format!("{name}: {error:#}")),
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n  "));
+    }
+    Ok(())
 }

@@ -7,12 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// The emulator is ten to fifteen times slower than the machine; a run that takes longer than
-/// this hangs.
-const LIMIT: Duration = Duration::from_secs(600);
-/// A scenario says something at least every few seconds.
-const SILENCE: Duration = Duration::from_secs(150);
-
 /// What to boot and where its output goes.
 pub struct Boot<'a> {
     /// Kernel image.
@@ -21,6 +15,14 @@ pub struct Boot<'a> {
     pub initramfs: &'a Path,
     /// Folder for `console.log` and `results.jsonl`.
     pub folder: &'a Path,
+    /// The program that init runs, with its arguments after commas.
+    pub program: &'a str,
+    /// Memory of the machine in MiB.
+    pub memory_mib: u32,
+    /// A machine that runs longer than this hangs.
+    pub limit: Duration,
+    /// A program that says nothing for longer than this hangs.
+    pub silence: Duration,
     /// Put the console on this terminal and stay in a shell.
     pub keep: bool,
 }
@@ -64,11 +66,11 @@ impl Boot<'_> {
                 }
                 return Ok(());
             }
-            if !self.keep && start.elapsed() > LIMIT {
-                bail!("the machine was not done after {} s", LIMIT.as_secs());
+            if !self.keep && start.elapsed() > self.limit {
+                bail!("the machine was not done after {} s", self.limit.as_secs());
             }
-            if !self.keep && heard.elapsed() > SILENCE {
-                bail!("the machine said nothing for {} s", SILENCE.as_secs());
+            if !self.keep && heard.elapsed() > self.silence {
+                bail!("the machine said nothing for {} s", self.silence.as_secs());
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -76,7 +78,9 @@ impl Boot<'_> {
 
     fn command(&self, results: &Path) -> Command {
         let mut qemu = Command::new("qemu-system-x86_64");
-        qemu.args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", "1G"]);
+        // Two processors: much of what is tested goes wrong on several only.
+        qemu.args(["-accel", "tcg,thread=multi", "-smp", "2"]);
+        qemu.args(["-m", &format!("{}M", self.memory_mib)]);
         // QEMU 7.2 spoils the flags of cmpxchg16b now and then, and with them the kernel's memory
         // allocator: one boot of 6.12 in five died. Without the instruction none of 33 did.
         qemu.args(["-cpu", "max,cx16=off"]);
@@ -94,7 +98,10 @@ impl Boot<'_> {
             .arg("-initrd")
             .arg(self.initramfs);
         // A panic reboots at once, and -no-reboot turns that into the end of the run.
-        let mut append = "console=ttyS0 panic=-1 loglevel=5 cgroup_no_v1=all psi=1".to_owned();
+        let mut append = format!(
+            "console=ttyS0 panic=-1 loglevel=5 cgroup_no_v1=all psi=1 llmos.run={}",
+            self.program
+        );
         if self.keep {
             append.push_str(" llmos.keep");
             qemu.args(["-serial", "mon:stdio"]);

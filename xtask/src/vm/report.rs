@@ -3,9 +3,17 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
+use super::matrix::Part;
+
 /// The results of one boot.
 #[derive(Default)]
 pub struct Report {
+    /// Stands before each line that is shown: which machine says it.
+    label: String,
+    /// The agent's parts and how they were.
+    pub parts: Vec<Part>,
+    /// Measurements with several members, as they came.
+    pub records: Vec<Value>,
     /// Name and outcome of each check, with what was seen.
     pub checks: Vec<(String, bool, String)>,
     /// Booleans and numbers for `vm.json`.
@@ -15,6 +23,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// An empty report of the machine `label`.
+    pub fn of(label: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Takes in one line and shows it as a person wants to read it.
     pub fn line(&mut self, text: &str) {
         if text.is_empty() {
@@ -26,23 +42,30 @@ impl Report {
         };
         let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
         let at = value["at_s"].as_f64().unwrap_or_default();
+        let show = |text: String| println!("  {:<5}{at:>6.1} s  {text}", self.label);
         match value["kind"].as_str() {
-            Some("event") => println!("  {at:>6.1} s  {}", word("text")),
+            Some("event") => show(word("text")),
             Some("check") => {
                 let ok = value["ok"].as_bool().unwrap_or_default();
                 let verdict = if ok { "ok" } else { "FAILED" };
-                println!(
-                    "  {at:>6.1} s  {:<28} {verdict:<6} {}",
+                show(format!(
+                    "{:<28} {verdict:<6} {}",
                     word("name"),
                     word("detail")
-                );
+                ));
                 self.facts.insert(word("name"), Value::from(ok));
                 self.checks.push((word("name"), ok, word("detail")));
             }
             Some("number") => {
-                println!("  {at:>6.1} s  {:<28} {}", word("name"), value["value"]);
+                show(format!("{:<28} {}", word("name"), value["value"]));
                 self.facts.insert(word("name"), value["value"].clone());
             }
+            Some("part") => self.parts.push(Part {
+                name: word("name"),
+                state: word("state"),
+                cause: word("cause"),
+            }),
+            Some("record") => self.records.push(value),
             Some("end") => self.ended = true,
             _ => self.unreadable.push(text.to_owned()),
         }
@@ -64,10 +87,10 @@ impl Report {
         }
         if !self.ended {
             let last = self.checks.last().map_or("none", |(name, ..)| name);
-            bail!("the scenario did not reach its end; the last check was: {last}");
+            bail!("the program did not reach its end; the last check was: {last}");
         }
-        if self.checks.is_empty() {
-            bail!("the scenario checked nothing");
+        if self.checks.is_empty() && self.records.is_empty() {
+            bail!("the program checked and measured nothing");
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
-//! The first process of a test machine: mounts what a system has, runs the scenario, ends.
+//! The first process of a test machine: mounts what a system has, runs the program that the kernel's
+//! command line names, ends.
 
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result};
@@ -20,7 +22,7 @@ const MOUNTS: [(&str, &str, &str); 8] = [
 
 fn main() {
     match work() {
-        Ok(status) => println!("init: the scenario ended with {status}"),
+        Ok(status) => println!("init: the program ended with {status}"),
         Err(error) => println!("init: {error:#}"),
     }
     if std::fs::read_to_string("/proc/cmdline").is_ok_and(|line| line.contains("llmos.keep")) {
@@ -48,11 +50,24 @@ fn work() -> Result<ExitStatus> {
     }
     busybox(&["--install", "-s", "/bin"])?;
     busybox(&["ip", "link", "set", "lo", "up"])?;
-    Command::new("/bin/vm-scenario")
+    let cmdline = std::fs::read_to_string("/proc/cmdline")?;
+    let (program, args) = asked_for(&cmdline);
+    Command::new(Path::new("/bin").join(program))
+        .args(args)
         .env("PATH", "/bin")
         .env("RUST_BACKTRACE", "1")
         .status()
-        .context("cannot start the scenario")
+        .with_context(|| format!("cannot start {program}"))
+}
+
+/// The program and its arguments after `llmos.run=`, with commas between them.
+fn asked_for(cmdline: &str) -> (&str, Vec<&str>) {
+    let mut words = cmdline
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("llmos.run="))
+        .unwrap_or("vm-scenario")
+        .split(',');
+    (words.next().unwrap_or_default(), words.collect())
 }
 
 fn busybox(args: &[&str]) -> Result<()> {
@@ -62,4 +77,16 @@ fn busybox(args: &[&str]) -> Result<()> {
         .context("cannot start busybox")?;
     anyhow::ensure!(status.success(), "busybox {args:?} ended with {status}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked_for;
+
+    #[test]
+    fn the_command_line_names_the_program() {
+        let line = "console=ttyS0 llmos.run=vm-peers,1000,60 psi=1\n";
+        assert_eq!(asked_for(line), ("vm-peers", vec!["1000", "60"]));
+        assert_eq!(asked_for("quiet"), ("vm-scenario", Vec::new()));
+    }
 }

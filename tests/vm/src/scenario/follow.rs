@@ -87,22 +87,21 @@ fn trace(seen: &Seen) {
 }
 
 fn explain(report: &mut Report, agent: &Agent, stage: &Stage) -> Result<()> {
+    // The reason that the agent itself keeps for its last change has to be in the answer. The last
+    // change may be another one a moment later, so it is asked before and after.
+    let last_reason = || -> Result<String> {
+        let detail = agent.get(&format!("/v1/workloads/{}", stage.bursty.id()?))?;
+        let reason = detail["changes"][0]["reasons"][0].as_str();
+        Ok(reason.unwrap_or_default().to_owned())
+    };
+    let before = last_reason()?;
     let (ok, text) = agent::ctl(&["explain", &stage.bursty.name])?;
-    let detail = agent.get(&format!("/v1/workloads/{}", stage.bursty.id()?))?;
-    // The reason that the agent itself keeps for its last change has to be in the answer.
-    let reason = detail["changes"][0]["reasons"][0]
-        .as_str()
-        .unwrap_or_default();
-    let explained = ok && !reason.is_empty() && text.contains(reason);
-    report.check(
-        "explained",
-        explained,
-        if reason.is_empty() {
-            text.trim()
-        } else {
-            reason
-        },
-    );
+    let reasons = [before, last_reason()?];
+    let named = reasons
+        .iter()
+        .find(|reason| !reason.is_empty() && text.contains(reason.as_str()));
+    let detail = named.map_or(text.trim(), String::as_str);
+    report.check("explained", ok && named.is_some(), detail);
     Ok(())
 }
 
