@@ -1,5 +1,5 @@
-//! Events of the ring buffer. All have one fixed layout: a header, then the path where there is
-//! one, cut to [`PATH_BYTES`].
+//! Events of the ring buffer. All begin with the same header; the kind tells what follows: a path cut
+//! to [`PATH_BYTES`], or numbers.
 
 use crate::limits::PATH_BYTES;
 
@@ -13,6 +13,8 @@ pub enum EventKind {
     CgroupRemoved = 2,
     /// The kernel chose a task to kill because memory ran out; no path.
     OomKill = 3,
+    /// The quota of this period is nearly used up; a [`QuotaEvent`].
+    NearQuota = 4,
 }
 
 /// Header of an event.
@@ -41,6 +43,38 @@ pub struct Event {
     pub path: [u8; PATH_BYTES],
 }
 
+/// The quota of a cgroup is used up to its threshold, before the cgroup is throttled.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaEvent {
+    /// Header; the cgroup is the one with the quota, which may be above the one that runs.
+    pub header: EventHeader,
+    /// Quota of a period in nanoseconds.
+    pub quota_ns: u64,
+    /// What is left of it and of the burst for this period, in nanoseconds.
+    pub left_ns: u64,
+    /// Periods with a quota that the cgroup has seen: names the period.
+    pub period: u64,
+}
+
+/// When to tell that a quota is nearly used up, and what was told. One for each cgroup asked for.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NearQuota {
+    /// Tell when at most this much of the quota is left, in 1/1024 of the quota.
+    pub left_1024: u64,
+    /// The last period told of, plus one; 0 when none was. Written by the kernel side.
+    pub told: u64,
+}
+
+/// A threshold must leave at most this much of the quota, in 1/1024: with more left than that the
+/// kernel side does not look the cgroup up.
+pub const NEAR_QUOTA_MAX_LEFT_1024: u64 = 896;
+
+// SAFETY: plain integers without padding; any bit pattern is valid.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for NearQuota {}
+
 impl EventKind {
     /// The kind of a number, if it is one.
     #[must_use]
@@ -49,6 +83,7 @@ impl EventKind {
             1 => Some(Self::CgroupCreated),
             2 => Some(Self::CgroupRemoved),
             3 => Some(Self::OomKill),
+            4 => Some(Self::NearQuota),
             _ => None,
         }
     }
@@ -65,6 +100,8 @@ mod tests {
         assert_eq!(offset_of!(EventHeader, cgroup), 8);
         assert_eq!(offset_of!(Event, path), size_of::<EventHeader>());
         assert_eq!(size_of::<Event>(), size_of::<EventHeader>() + PATH_BYTES);
+        assert_eq!(size_of::<QuotaEvent>(), size_of::<EventHeader>() + 3 * 8);
+        assert_eq!(size_of::<NearQuota>(), 16);
     }
 
     #[test]
@@ -73,6 +110,7 @@ mod tests {
             EventKind::CgroupCreated,
             EventKind::CgroupRemoved,
             EventKind::OomKill,
+            EventKind::NearQuota,
         ] {
             assert_eq!(EventKind::from_u32(kind as u32), Some(kind));
         }

@@ -1,16 +1,13 @@
-//! Names of the constants that the agent sets in the kernel side before it loads it.
-//!
-//! rustc emits no CO-RE relocations, so each offset comes from the running kernel's BTF.
+//! Names of the switches that the agent sets in the kernel side before it loads it. Offsets have
+//! names of their own, in a table beside the code that finds them in the running kernel's BTF.
 
-/// `task_struct.cgroups`, in bytes.
-pub const TASK_CGROUPS: &str = "TASK_CGROUPS";
-/// `css_set.dfl_cgrp`, in bytes.
-pub const CSS_SET_DFL_CGRP: &str = "CSS_SET_DFL_CGRP";
-/// `cgroup.kn`, in bytes.
-pub const CGROUP_KN: &str = "CGROUP_KN";
-/// `kernfs_node.id`, in bytes.
-pub const KERNFS_NODE_ID: &str = "KERNFS_NODE_ID";
-/// `task_struct.tgid`, in bytes.
-pub const TASK_TGID: &str = "TASK_TGID";
 /// 1 when debug logs of the kernel side are wanted.
 pub const LOG_ENABLED: &str = "LOG_ENABLED";
+/// 1 when this kernel's bandwidth control can be watched.
+pub const QUOTA_ENABLED: &str = "QUOTA_ENABLED";
+/// 1 when this kernel keeps account of run-queue wait.
+pub const WAIT_ENABLED: &str = "WAIT_ENABLED";
+/// Flags of the parts that the cgroup iterator reads, as in `facts`.
+pub const FACTS_ENABLED: &str = "FACTS_ENABLED";
+/// CPUs that the kernel may ever have.
+pub const CPU_COUNT: &str = "CPU_COUNT";

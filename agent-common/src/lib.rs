@@ -5,6 +5,7 @@
 
 pub mod counters;
 pub mod event;
+pub mod facts;
 pub mod globals;
 pub mod limits;
 pub mod lost;

@@ -8,3 +8,12 @@ pub const EVENT_RING_BYTES: u32 = 256 * 1024;
 
 /// Bytes of a cgroup's path in an event; a longer one is cut, and the agent looks it up by id.
 pub const PATH_BYTES: usize = 256;
+
+/// Tasks that free memory at the same time and whose time is followed.
+pub const MAX_RECLAIMING: u32 = 4096;
+
+/// Levels of the hierarchy, from a task upwards, whose quota is looked at.
+pub const QUOTA_LEVELS: usize = 8;
+
+/// CPUs that the cgroup iterator adds up; a machine with more reads the maps instead.
+pub const MAX_ITERATED_CPUS: u32 = 512;

@@ -12,15 +12,24 @@ pub enum Lost {
     NetMap = 2,
     /// A kernel pointer on the way from a task to its cgroup was null.
     TaskCgroup = 3,
+    /// The map of rare counters was full.
+    RareMap = 4,
+    /// More cgroups than the iterator has room for.
+    Facts = 5,
+    /// More tasks freed memory at once than could be followed.
+    Reclaim = 6,
 }
 
 impl Lost {
     /// All reasons, in the order of their values.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::EventRing,
         Self::CpuMap,
         Self::NetMap,
         Self::TaskCgroup,
+        Self::RareMap,
+        Self::Facts,
+        Self::Reclaim,
     ];
 
     /// Name for people.
@@ -31,6 +40,9 @@ impl Lost {
             Self::CpuMap => "cpu map",
             Self::NetMap => "net map",
             Self::TaskCgroup => "task without cgroup",
+            Self::RareMap => "tcp and reclaim map",
+            Self::Facts => "cgroup iterator",
+            Self::Reclaim => "reclaim in flight",
         }
     }
 }

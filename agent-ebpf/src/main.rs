@@ -7,10 +7,16 @@
 
 mod cgroup;
 mod cpu;
+mod facts;
 mod lifecycle;
 mod lost;
+mod member;
 mod network;
 mod oom;
+mod quota;
+mod rare;
+mod reclaim;
+mod tcp;
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::RingBuf;

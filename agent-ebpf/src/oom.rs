@@ -1,8 +1,6 @@
 //! OOM kills, as events. The tracepoint's argument changed: older kernels pass the pid, newer
 //! ones the task. Two programs, of which the agent loads the one that the kernel's BTF calls for.
 
-use core::ptr::read_volatile;
-
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
@@ -10,10 +8,10 @@ use aya_log_ebpf::debug;
 use llmos_common::event::{Event, EventHeader, EventKind};
 use llmos_common::lost::Lost;
 
+use crate::member::{constant, offsets, value};
 use crate::{EVENTS, cgroup, log_enabled, lost};
 
-#[unsafe(no_mangle)]
-static TASK_TGID: u32 = 0;
+offsets! { TASK_TGID }
 
 /// The first argument is the victim's task.
 #[btf_tracepoint(function = "mark_victim")]
@@ -21,8 +19,7 @@ pub fn oom_task(ctx: BtfTracePointContext) -> i32 {
     let task: *const u8 = ctx.arg(0);
     // SAFETY: this program is loaded only where BTF says that the argument is a task.
     let (id, pid) = unsafe {
-        let offset = read_volatile(&raw const TASK_TGID);
-        let pid = read_volatile(task.add(offset as usize).cast::<u32>());
+        let pid: u32 = value(task, constant(&TASK_TGID));
         (cgroup::of_task(task).unwrap_or(0), pid)
     };
     report(&ctx, id, pid)

@@ -161,6 +161,7 @@ impl Sensor {
                     "the kernel kills a process: out of memory"
                 );
             }
+            KernelEvent::NearQuota { .. } => {}
         }
     }
 
@@ -188,7 +189,7 @@ impl Sensor {
             if let Some(total) = cpu {
                 // A cgroup without an entry ran nothing, unless the map was full.
                 let ran = total.get(&known.id).copied();
-                sample.cpu_ns = ran.or(if cpu_overflow { sample.cpu_ns } else { Some(0) });
+                sample.cpu_ns = ran.map(|c| c.run_ns).or(if cpu_overflow { sample.cpu_ns } else { Some(0) });
             }
             if let Some(total) = net {
                 let zero = (!net_overflow).then(NetCounters::default);

@@ -74,7 +74,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let wanted = Wanted {
         cpu: config.probes.cpu,
         network: config.probes.network,
+        tcp: config.probes.tcp,
+        reclaim: config.probes.reclaim,
         events: config.probes.events,
+        facts: config.probes.facts,
         bpf_log: config.bpf_log,
     };
     let mut probes = Probes::load(wanted, Some(root.path()));

@@ -12,7 +12,7 @@ use super::error::ConfigError;
 use super::origin::Origins;
 use super::raw::Raw;
 use super::rules::Rules;
-use super::{Config, Coordinator, Metrics, Model, Probes};
+use super::{Budget, Config, Coordinator, Metrics, Model, Probes};
 
 pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> {
     let wrong = |key: &str, value: String, expected: &str| ConfigError::Invalid {
@@ -101,6 +101,22 @@ pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
         })
     });
     let listen = listen.transpose()?;
+    let near_quota_share = raw.probes.near_quota_share.unwrap_or(0.5);
+    if !(0.125..=1.0).contains(&near_quota_share) {
+        return Err(wrong(
+            "probes.near_quota_share",
+            near_quota_share.to_string(),
+            "0.125 to 1, a share of the quota",
+        ));
+    }
+    let cpu_cores = raw.budget.cpu_cores.unwrap_or(0.1);
+    if !(0.001..=1024.0).contains(&cpu_cores) {
+        return Err(wrong(
+            "budget.cpu_cores",
+            cpu_cores.to_string(),
+            "0.001 to 1024 cores",
+        ));
+    }
     let policy = raw.policy.over(&Policy::default(), "policy", &origins)?;
     let rules = Rules::new(policy, &raw.workload, &origins)?;
     Ok(Config {
@@ -124,8 +140,13 @@ pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
         probes: Probes {
             cpu: raw.probes.cpu.unwrap_or(true),
             network: raw.probes.network.unwrap_or(true),
+            tcp: raw.probes.tcp.unwrap_or(true),
+            reclaim: raw.probes.reclaim.unwrap_or(true),
             events: raw.probes.events.unwrap_or(true),
+            facts: raw.probes.facts.unwrap_or(true),
+            near_quota_share,
         },
+        budget: Budget { cpu_cores },
         rules,
         origins,
     })

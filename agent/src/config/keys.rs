@@ -32,11 +32,23 @@ pub(super) const POLICY: [&str; 15] = [
 ];
 
 /// Sections and their keys.
-pub(super) const SECTIONS: [(&str, &[&str]); 5] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 6] = [
     ("coordinator", &["address", "queue_reports"]),
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
-    ("probes", &["cpu", "network", "events"]),
+    (
+        "probes",
+        &[
+            "cpu",
+            "network",
+            "tcp",
+            "reclaim",
+            "events",
+            "facts",
+            "near_quota_share",
+        ],
+    ),
+    ("budget", &["cpu_cores"]),
     ("policy", &POLICY),
 ];
 

@@ -54,6 +54,8 @@ pub struct Config {
     pub model: Model,
     /// Which eBPF probes to load.
     pub probes: Probes,
+    /// What the agent may cost.
+    pub budget: Budget,
     /// Policies and opt-ins.
     pub rules: Rules,
     /// Where each setting came from.
@@ -117,14 +119,29 @@ impl Model {
 }
 
 /// `[probes]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Probes {
-    /// CPU time per cgroup.
+    /// CPU time, context switches and run-queue wait per cgroup.
     pub cpu: bool,
-    /// Network bytes and packets per cgroup.
+    /// Network bytes, packets and round-trip times per cgroup.
     pub network: bool,
-    /// Cgroups made and removed, and OOM kills.
+    /// TCP connections, retransmits and accept queues per cgroup.
+    pub tcp: bool,
+    /// Time that tasks spend freeing memory.
+    pub reclaim: bool,
+    /// Cgroups made and removed, OOM kills, quotas nearly used up.
     pub events: bool,
+    /// One walk over all cgroups instead of many files.
+    pub facts: bool,
+    /// Share of a period's quota after which the near-quota event comes.
+    pub near_quota_share: f64,
+}
+
+/// `[budget]`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// CPU of the agent and its kernel side, in cores. Above it probes are shed.
+    pub cpu_cores: f64,
 }
 
 impl Config {

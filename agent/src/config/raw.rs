@@ -21,6 +21,7 @@ pub(super) struct Raw {
     pub(super) metrics: RawMetrics,
     pub(super) model: RawModel,
     pub(super) probes: RawProbes,
+    pub(super) budget: RawBudget,
     pub(super) policy: RawPolicy,
     pub(super) workload: Vec<RawWorkload>,
 }
@@ -50,7 +51,17 @@ pub(super) struct RawModel {
 pub(super) struct RawProbes {
     pub(super) cpu: Option<bool>,
     pub(super) network: Option<bool>,
+    pub(super) tcp: Option<bool>,
+    pub(super) reclaim: Option<bool>,
     pub(super) events: Option<bool>,
+    pub(super) facts: Option<bool>,
+    pub(super) near_quota_share: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawBudget {
+    pub(super) cpu_cores: Option<f64>,
 }
 
 /// A rule. serde cannot refuse unknown keys beside a flattened struct; `file` has done it before.

@@ -46,13 +46,24 @@ pub(super) fn config(config: &Config) -> String {
     page.line("model.", "dir", config.model.dir.as_deref().map(path));
     page.line("model.", "enabled", Some(config.model.enabled.to_string()));
     page.section("[probes]");
-    page.line("probes.", "cpu", Some(config.probes.cpu.to_string()));
+    let probes = &config.probes;
+    for (key, on) in [
+        ("cpu", probes.cpu),
+        ("network", probes.network),
+        ("tcp", probes.tcp),
+        ("reclaim", probes.reclaim),
+        ("events", probes.events),
+        ("facts", probes.facts),
+    ] {
+        page.line("probes.", key, Some(on.to_string()));
+    }
     page.line(
         "probes.",
-        "network",
-        Some(config.probes.network.to_string()),
+        "near_quota_share",
+        Some(float(probes.near_quota_share)),
     );
-    page.line("probes.", "events", Some(config.probes.events.to_string()));
+    page.section("[budget]");
+    page.line("budget.", "cpu_cores", Some(float(config.budget.cpu_cores)));
     page.section("[policy]");
     for (key, value) in policy::printed(config.rules.base()) {
         page.line("policy.", key, value);
@@ -103,4 +114,9 @@ fn quoted(text: &str) -> String {
 
 fn path(path: &Path) -> String {
     quoted(&path.display().to_string())
+}
+
+/// A number that TOML reads as a float.
+fn float(value: f64) -> String {
+    format!("{value:?}")
 }

@@ -16,6 +16,7 @@ const KIND_STRUCT: u8 = 4;
 const KIND_UNION: u8 = 5;
 const KIND_ENUM: u8 = 6;
 const KIND_TYPEDEF: u8 = 8;
+const KIND_FUNC: u8 = 12;
 const KIND_FUNC_PROTO: u8 = 13;
 const KIND_VAR: u8 = 14;
 const KIND_DATASEC: u8 = 15;
@@ -38,6 +39,14 @@ pub enum BtfError {
         strukt: &'static str,
         /// Member asked for.
         member: &'static str,
+    },
+    /// The kernel has no such name in an enumeration.
+    #[error("this kernel has no {name} in enum {enumeration}")]
+    NoName {
+        /// Enumeration asked for.
+        enumeration: &'static str,
+        /// Name asked for.
+        name: &'static str,
     },
 }
 
@@ -139,6 +148,39 @@ impl KernelTypes {
         Some(self.by_id(parameter.get_u32_ne())?.kind == KIND_PTR)
     }
 
+    /// Value of a name in an enumeration.
+    ///
+    /// # Errors
+    /// When this kernel has no such name there, or its value is negative.
+    pub fn enumerator(
+        &self,
+        enumeration: &'static str,
+        name: &'static str,
+    ) -> Result<u32, BtfError> {
+        self.types
+            .iter()
+            .filter(|t| t.kind == KIND_ENUM && self.name(t.name) == enumeration.as_bytes())
+            .find_map(|t| self.value_of(t, name.as_bytes()))
+            .ok_or(BtfError::NoName { enumeration, name })
+    }
+
+    /// Has the kernel a function of this name that programs can be attached to?
+    #[must_use]
+    pub fn has_function(&self, name: &str) -> bool {
+        self.types
+            .iter()
+            .any(|t| t.kind == KIND_FUNC && self.name(t.name) == name.as_bytes())
+    }
+
+    fn value_of(&self, enumeration: &Type, wanted: &[u8]) -> Option<u32> {
+        (0..usize::from(enumeration.vlen)).find_map(|i| {
+            let at = enumeration.members + i * 8;
+            let mut raw = self.type_section.get(at..at + 8)?;
+            let (name, value) = (raw.get_u32_ne(), raw.get_i32_ne());
+            (self.name(name) == wanted).then(|| u32::try_from(value).ok())?
+        })
+    }
+
     fn by_id(&self, id: u32) -> Option<&Type> {
         self.types.get((id as usize).checked_sub(1)?)
     }
@@ -236,6 +278,13 @@ mod tests {
             Some(true)
         );
         assert_eq!(types.tracepoint_takes_pointer("no_such_tracepoint"), None);
+        // The first of its enumeration in every kernel with pressure accounting.
+        assert_eq!(types.enumerator("psi_states", "PSI_IO_SOME").unwrap(), 0);
+        assert!(matches!(
+            types.enumerator("psi_states", "NO_SUCH_STATE"),
+            Err(BtfError::NoName { .. })
+        ));
+        assert!(types.has_function("schedule") && !types.has_function("no_such_function"));
         assert!(matches!(
             types.offset("task_struct", "no_such_member"),
             Err(BtfError::NoMember { .. })

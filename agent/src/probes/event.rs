@@ -3,7 +3,7 @@
 use std::mem::size_of;
 
 use bytes::{Buf, Bytes};
-use llmos_common::event::{EventHeader, EventKind};
+use llmos_common::event::{EventHeader, EventKind, QuotaEvent};
 use llmos_common::limits::PATH_BYTES;
 use llmos_engine::units::{CgroupId, Timestamp};
 
@@ -34,6 +34,19 @@ pub enum KernelEvent {
         /// When, on the monotonic clock.
         at: Timestamp,
     },
+    /// The quota of a cgroup is used up to its threshold in this period.
+    NearQuota {
+        /// The cgroup with the quota.
+        id: CgroupId,
+        /// When, on the monotonic clock.
+        at: Timestamp,
+        /// Quota of a period in nanoseconds.
+        quota_ns: u64,
+        /// What is left for this period, burst credit included, in nanoseconds.
+        left_ns: u64,
+        /// Count of periods with a quota so far: names the period.
+        period: u64,
+    },
 }
 
 /// Decodes one record; `None` for one that is too short or of an unknown kind.
@@ -47,6 +60,18 @@ pub fn decode(mut record: Bytes) -> Option<KernelEvent> {
     let id = CgroupId(record.get_u64_ne());
     let at = Timestamp(record.get_u64_ne());
     let path_len = usize::try_from(record.get_u64_ne()).ok()?.min(PATH_BYTES);
+    if kind == EventKind::NearQuota {
+        if record.remaining() < size_of::<QuotaEvent>() - size_of::<EventHeader>() {
+            return None;
+        }
+        return Some(KernelEvent::NearQuota {
+            id,
+            at,
+            quota_ns: record.get_u64_ne(),
+            left_ns: record.get_u64_ne(),
+            period: record.get_u64_ne(),
+        });
+    }
     let path = || Some(String::from_utf8_lossy(record.get(..path_len)?).into_owned());
     Some(match kind {
         EventKind::CgroupCreated => KernelEvent::CgroupCreated { id, path: path()? },
@@ -56,6 +81,7 @@ pub fn decode(mut record: Bytes) -> Option<KernelEvent> {
             pid,
             at,
         },
+        EventKind::NearQuota => return None,
     })
 }
 
@@ -96,6 +122,26 @@ mod tests {
                 id: None,
                 pid: 42,
                 at: Timestamp(1_000)
+            })
+        );
+    }
+
+    #[test]
+    fn a_near_quota_event_has_its_numbers() {
+        let mut bytes = record(4, 9, "");
+        bytes.truncate(size_of::<EventHeader>());
+        assert_eq!(decode(bytes.clone().freeze()), None, "cut short");
+        for number in [20_000_000, 8_000_000, 3] {
+            bytes.put_u64_ne(number);
+        }
+        assert_eq!(
+            decode(bytes.freeze()),
+            Some(KernelEvent::NearQuota {
+                id: CgroupId(9),
+                at: Timestamp(1_000),
+                quota_ns: 20_000_000,
+                left_ns: 8_000_000,
+                period: 3,
             })
         );
     }

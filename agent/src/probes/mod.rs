@@ -2,12 +2,26 @@
 //!
 //! One refused program disables one metric and leaves a named state; nothing here is fatal.
 
+mod catalog;
 mod counters;
 mod event;
+mod facts;
 mod health;
 mod load;
+mod object;
+mod offsets;
+mod quota;
+mod refusal;
+mod set;
+mod syscall;
+mod wanted;
 
-pub use counters::{CpuReader, NetReader};
+pub use catalog::Probe;
+pub use counters::{CounterReader, CpuReader, NetReader, RareReader, Sum};
 pub use event::{KernelEvent, decode};
+pub use facts::FactsReader;
 pub use health::{Health, ProbeHealth};
-pub use load::{EventSource, LogSource, Probes, Wanted};
+pub use load::{EventSource, LogSource};
+pub use quota::QuotaThresholds;
+pub use set::Probes;
+pub use wanted::Wanted;
