@@ -1,44 +1,52 @@
-//! The kernel side's counts agree with the kernel's own on this machine.
+//! The kernel side's counts agree with the kernel's own on this machine, load by load.
 
-use std::io::Write as _;
-use std::path::Path;
+mod common;
 
-use llmos_native_tests::measure::{cpu, network, obstacle};
+use common::{LOAD, SECONDS, can_run, kernel};
+use llmos_native_tests::measure::{self, Case, Compared};
 
-const LOAD: &str = env!("CARGO_BIN_EXE_native-load");
+/// What the project promises, in percent.
+const LIMIT_PCT: f64 = 1.0;
 
-/// True when the test can run here; else says on standard error, past the capture, why not.
-fn can_run(test: &str) -> bool {
-    match obstacle() {
-        None => true,
-        Some(obstacle) => {
-            // Not by a macro that prints: the test harness would keep that to itself.
-            let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {obstacle}");
-            false
-        }
+fn agree(all: &[Compared]) {
+    assert!(!all.is_empty());
+    for one in all {
+        // A load that did not run would agree on nothing.
+        assert!(one.truth > 100, "the load did not run: {one}");
+        assert!(one.error_pct() <= LIMIT_PCT, "{one}");
+    }
+}
+
+fn each(test: &str, cases: &[Case]) {
+    if !can_run(test) {
+        return;
+    }
+    let mut kernel = kernel();
+    for case in cases {
+        agree(&measure::one(&mut kernel, LOAD.as_ref(), case, SECONDS).unwrap());
     }
 }
 
 #[test]
-fn cpu_time_agrees_within_two_percent() {
-    if !can_run("cpu_time_agrees_within_two_percent") {
-        return;
-    }
-    for compared in cpu(Path::new(LOAD), 10.0).unwrap() {
-        assert!(
-            compared.truth > 500_000_000,
-            "the load did not run: {compared:?}"
-        );
-        assert!(compared.error_pct() <= 2.0, "{compared:?}");
+fn cpu_time_and_switches_agree() {
+    each("cpu_time_and_switches_agree", &measure::CPU);
+}
+
+#[test]
+fn run_queue_wait_agrees() {
+    each("run_queue_wait_agrees", &measure::WAIT);
+}
+
+#[test]
+fn a_task_that_moves_is_counted_where_it_was() {
+    if can_run("a_task_that_moves_is_counted_where_it_was") {
+        agree(&measure::moved(&mut kernel(), LOAD.as_ref(), SECONDS).unwrap());
     }
 }
 
 #[test]
-fn bytes_of_a_transfer_agree_within_one_percent() {
-    if !can_run("bytes_of_a_transfer_agree_within_one_percent") {
-        return;
-    }
-    for compared in network(Path::new(LOAD), 64 << 20).unwrap() {
-        assert!(compared.error_pct() <= 1.0, "{compared:?}");
+fn two_loads_at_once_are_told_apart() {
+    if can_run("two_loads_at_once_are_told_apart") {
+        agree(&measure::cpu(LOAD.as_ref(), SECONDS).unwrap());
     }
 }

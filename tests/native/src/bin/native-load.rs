@@ -1,94 +1,106 @@
 //! Known loads. Moves itself into a cgroup first, since a socket belongs to the cgroup in which it
-//! was made; says `ready`, waits for a line, and then works.
+//! was made; says `ready`, waits for a line, works, says `done` and stays until its input ends.
 
-use std::io::{Read as _, Write as _, stdin, stdout};
-use std::net::{TcpListener, TcpStream};
+use std::fs::File;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use clap::{Parser, Subcommand};
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use llmos_native_tests::cgroup::move_to;
+use llmos_native_tests::work::{cpu, traffic, wake};
+use nix::sched::{CloneFlags, setns};
 
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The cgroup to run in.
     #[arg(long)]
-    cgroup: PathBuf,
+    cgroup: Option<PathBuf>,
+    /// The network namespace to run in.
+    #[arg(long)]
+    netns: Option<PathBuf>,
     #[command(subcommand)]
     load: Load,
 }
 
 #[derive(Debug, Subcommand)]
 enum Load {
-    /// Burns CPU without ever sleeping.
-    Busy { seconds: f64 },
+    /// Threads that burn CPU without ever sleeping.
+    Busy {
+        seconds: f64,
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// Each thread on one CPU, the next thread on the next one.
+        #[arg(long)]
+        pinned: bool,
+    },
     /// Burns a millisecond, sleeps a millisecond, again and again.
     Sleeper { seconds: f64 },
-    /// Takes one connection and reads it to its end.
-    Receive,
-    /// Sends so many bytes to a port on loopback.
-    Send { port: u16, bytes: u64 },
+    /// Starts short-lived processes, one after the other.
+    Processes { seconds: f64, count: u32 },
+    /// Two threads on one CPU that switch at a steady rate.
+    Switches { seconds: f64, per_second: f64 },
+    /// Pairs of threads that wake each other without a pause.
+    Wakeups { seconds: f64, pairs: usize },
+    /// Ends at once.
+    Nothing,
+    /// Burns a millisecond, sends itself a datagram, and ends.
+    Moment,
+    /// Receives one connection, or datagrams until the input ends.
+    Receive { protocol: Protocol, address: IpAddr },
+    /// Sends so many bytes, evenly over the time.
+    Send {
+        protocol: Protocol,
+        to: SocketAddr,
+        bytes: u64,
+        seconds: f64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Protocol {
+    Tcp,
+    Udp,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let procs = arguments.cgroup.join("cgroup.procs");
-    std::fs::write(&procs, std::process::id().to_string())
-        .with_context(|| procs.display().to_string())?;
-    match arguments.load {
-        Load::Busy { seconds } => {
-            ready("")?;
-            spin(Duration::from_secs_f64(seconds));
-        }
-        Load::Sleeper { seconds } => {
-            ready("")?;
-            let end = Instant::now() + Duration::from_secs_f64(seconds);
-            while Instant::now() < end {
-                spin(Duration::from_millis(1));
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
-        Load::Receive => {
-            let listener = TcpListener::bind("127.0.0.1:0")?;
-            ready(&listener.local_addr()?.port().to_string())?;
-            let (mut stream, _) = listener.accept()?;
-            let mut buffer = vec![0; 1 << 16];
-            while stream.read(&mut buffer)? > 0 {}
-        }
-        Load::Send { port, bytes } => {
-            ready("")?;
-            let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-            let buffer = vec![0x5a; 1 << 16];
-            let mut left = bytes;
-            while left > 0 {
-                let part = usize::try_from(left.min(buffer.len() as u64))?;
-                stream.write_all(&buffer[..part])?;
-                left -= part as u64;
-            }
-        }
+    if let Some(dir) = &arguments.cgroup {
+        move_to(dir, nix::unistd::getpid())?;
     }
-    Ok(())
-}
-
-/// Says that it is ready, with a detail, and waits for the word to begin.
-fn ready(detail: &str) -> Result<()> {
-    let mut out = stdout();
-    writeln!(out, "ready {detail}")?;
-    out.flush()?;
-    let mut line = String::new();
-    ensure!(
-        stdin().read_line(&mut line)? > 0,
-        "nobody said when to begin"
-    );
-    Ok(())
-}
-
-fn spin(duration: Duration) {
-    let end = Instant::now() + duration;
-    let mut x = 1_u64;
-    while Instant::now() < end {
-        for _ in 0..100 {
-            x = std::hint::black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-        }
+    if let Some(path) = &arguments.netns {
+        let file = File::open(path).with_context(|| path.display().to_string())?;
+        setns(file, CloneFlags::CLONE_NEWNET).context("entering the network namespace")?;
+    }
+    let duration = Duration::from_secs_f64;
+    match arguments.load {
+        Load::Busy {
+            seconds,
+            threads,
+            pinned,
+        } => cpu::busy(duration(seconds), threads, pinned),
+        Load::Sleeper { seconds } => cpu::sleeper(duration(seconds)),
+        Load::Processes { seconds, count } => cpu::processes(duration(seconds), count),
+        Load::Switches {
+            seconds,
+            per_second,
+        } => wake::switches(duration(seconds), per_second),
+        Load::Wakeups { seconds, pairs } => wake::wakeups(duration(seconds), pairs),
+        Load::Nothing => Ok(()),
+        Load::Moment => traffic::moment(),
+        Load::Receive { protocol, address } => match protocol {
+            Protocol::Tcp => traffic::receive_tcp(address),
+            Protocol::Udp => traffic::receive_udp(address),
+        },
+        Load::Send {
+            protocol,
+            to,
+            bytes,
+            seconds,
+        } => match protocol {
+            Protocol::Tcp => traffic::send_tcp(to, bytes, duration(seconds)),
+            Protocol::Udp => traffic::send_udp(to, bytes, duration(seconds)),
+        },
     }
 }

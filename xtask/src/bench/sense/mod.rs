@@ -4,6 +4,12 @@
 //! Parts are independent: one that fails leaves its figures `null` with the reason, and the others
 //! run.
 
+mod accuracy;
+mod churn;
+mod cost;
+mod crowd;
+mod machine;
+mod switch;
 mod table;
 
 use anyhow::{Result, bail, ensure};
@@ -19,7 +25,33 @@ struct Part {
     run: fn(bool, &mut Steps, &mut Numbers) -> Result<()>,
 }
 
-const PARTS: [Part; 0] = [];
+const PARTS: [Part; 5] = [
+    Part {
+        name: "accuracy",
+        what: "each load for 10 s, counted against the kernel's own accounts",
+        run: accuracy::run,
+    },
+    Part {
+        name: "switch",
+        what: "what the probes add to a context switch",
+        run: switch::run,
+    },
+    Part {
+        name: "cost",
+        what: "the agent at 100 and 1,000 cgroups, once a second, forecasts on",
+        run: cost::run,
+    },
+    Part {
+        name: "churn",
+        what: "the agent while 10,000 cgroups come and go",
+        run: churn::run,
+    },
+    Part {
+        name: "machine",
+        what: "what needs an emulated machine: peers, and bursts against a quota",
+        run: machine::run,
+    },
+];
 
 /// Runs all parts or one, prints the table and writes the file.
 pub fn run(release: bool, only: Option<&str>) -> Result<()> {

@@ -1,0 +1,116 @@
+//! Prints what the probes add to a context switch as one JSON object with flat keys: by the kernel's
+//! own statistics, and by a benchmark with the probes off and on in turn.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use aya::sys::{Stats, enable_stats};
+use clap::Parser;
+use llmos_agent::probes::{Probe, Wanted};
+use llmos_native_tests::measure::{self, Kernel};
+use llmos_native_tests::switch::{
+    EmptyProgram, Means, Switches, median, on_the_scheduler_path, slice,
+};
+use serde_json::{Map, Value, json};
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How often probes are put on and off.
+    #[arg(long, default_value_t = 11)]
+    rounds: u32,
+    /// Milliseconds of each slice.
+    #[arg(long, default_value_t = 400)]
+    slice_ms: u64,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if let Some(obstacle) = measure::obstacle() {
+        bail!("kernel programs cannot be loaded here: {obstacle}");
+    }
+    ensure!(arguments.rounds > 0, "at least one round");
+    let mut answer = Map::new();
+    slowdown(&arguments, &mut answer)?;
+    statistics(&arguments, &mut answer)?;
+    println!("{}", Value::from(answer));
+    Ok(())
+}
+
+/// The benchmark with the probes off and on in turn; each ratio is of two neighbours in time.
+fn slowdown(arguments: &Arguments, answer: &mut Map<String, Value>) -> Result<()> {
+    let duration = Duration::from_millis(arguments.slice_ms);
+    for (name, means) in [("pipe", Means::Pipe), ("futex", Means::Futex)] {
+        let (mut off, mut on, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 1..=arguments.rounds {
+            let without = slice(means, duration)?.ns;
+            let kernel = Kernel::load(Wanted::all(), &[Probe::Cpu])?;
+            let with = slice(means, duration)?.ns;
+            drop(kernel);
+            eprintln!(
+                "  {name} {round}/{}: {without:.0} ns a switch without probes, {with:.0} ns with",
+                arguments.rounds
+            );
+            off.push(without);
+            on.push(with);
+            ratios.push(with / without);
+        }
+        answer.insert(format!("switch_{name}_ns_off"), json!(median(off)));
+        answer.insert(format!("switch_{name}_ns_on"), json!(median(on)));
+        answer.insert(format!("switch_{name}_ratio"), json!(median(ratios)));
+    }
+    answer.insert(
+        "switch_slowdown_ratio".to_owned(),
+        answer["switch_pipe_ratio"].clone(),
+    );
+    Ok(())
+}
+
+/// The kernel's own statistics while two tasks do nothing but switch. They read the clock twice a
+/// run, which is in their figures; an empty program shows how much that is.
+fn statistics(arguments: &Arguments, answer: &mut Map<String, Value>) -> Result<()> {
+    let duration = Duration::from_millis(arguments.slice_ms);
+    let _statistics = enable_stats(Stats::RunTime).context("the kernel's BPF statistics")?;
+    let empty = EmptyProgram::attach()?;
+    let paths = on_the_scheduler_path()?;
+    let mut floor = Vec::new();
+    for _ in 0..arguments.rounds {
+        let (cost, _) = one(&paths, duration)?;
+        floor.push(cost.values().sum());
+    }
+    let floor = median(floor).context("no round")?;
+    drop(empty);
+
+    let _kernel = Kernel::load(Wanted::all(), &[Probe::Cpu])?;
+    let paths = on_the_scheduler_path()?;
+    let mut totals = Vec::new();
+    let mut each: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for round in 1..=arguments.rounds {
+        let (cost, switches) = one(&paths, duration)?;
+        let total: f64 = cost.values().sum();
+        eprintln!(
+            "  statistics {round}/{}: {total:.1} ns a switch, {switches} switches",
+            arguments.rounds
+        );
+        totals.push(total);
+        for (name, ns) in cost {
+            each.entry(name).or_default().push(ns);
+        }
+    }
+    for (name, values) in each {
+        answer.insert(format!("{name}_ns_per_switch"), json!(median(values)));
+    }
+    answer.insert("probe_ns_per_switch".to_owned(), json!(median(totals)));
+    answer.insert("bpf_statistics_ns_per_run".to_owned(), json!(floor));
+    Ok(())
+}
+
+/// Cost of each program for each switch over one slice, and the switches of the machine in it.
+fn one(paths: &BTreeMap<u32, String>, duration: Duration) -> Result<(BTreeMap<String, f64>, u64)> {
+    let before = Switches::now(paths)?;
+    slice(Means::Pipe, duration)?;
+    let after = Switches::now(paths)?;
+    let cost = after.ns_per_switch(&before);
+    ensure!(!cost.is_empty(), "no program ran at a context switch");
+    Ok((cost, after.switches - before.switches))
+}

@@ -1,0 +1,49 @@
+//! A measuring program that is told to end leaves no cgroup and no process behind.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use common::can_run;
+use llmos_cgroupfs::Root;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+#[test]
+fn a_crowd_that_is_told_to_end_leaves_nothing() {
+    if !can_run("a_crowd_that_is_told_to_end_leaves_nothing") {
+        return;
+    }
+    let mut crowd = Command::new(env!("CARGO_BIN_EXE_native-crowd"))
+        .arg("5")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(crowd.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line.trim(), "ready 5");
+    let prefix = format!("llmos-native-{}-", crowd.id());
+    assert_eq!(left(&prefix), 1);
+    kill(
+        Pid::from_raw(i32::try_from(crowd.id()).unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    let status = crowd.wait().unwrap();
+    assert!(!status.success());
+    assert_eq!(left(&prefix), 0);
+}
+
+fn left(prefix: &str) -> usize {
+    std::fs::read_dir(Root::find().unwrap().path())
+        .unwrap()
+        .filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with(prefix)
+        })
+        .count()
+}
