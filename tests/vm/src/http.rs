@@ -31,12 +31,39 @@ pub fn get_tcp(address: &str, path: &str) -> Result<Value> {
     ask(stream, path)
 }
 
+/// Fetches `path` from a TCP address, whatever the body is.
+///
+/// # Errors
+/// When nobody listens or the answer is not 200.
+pub fn fetch(address: &str, path: &str) -> Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).with_context(|| address.to_owned())?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(question(path).as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .context("the answer has no end of its head")?;
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8_lossy(&answer);
+    let first = head.lines().next().unwrap_or_default();
+    if first.split(' ').nth(1) != Some("200") {
+        bail!("GET {path}: {first}");
+    }
+    Ok(body)
+}
+
 fn ask(mut stream: impl Read + Write, path: &str) -> Result<Value> {
-    // HTTP/1.0 forbids chunks, so the body is what comes after the empty line.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    stream.write_all(question(path).as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     body(&answer).with_context(|| format!("GET {path}"))
+}
+
+/// Sent in one piece. HTTP/1.0 forbids chunks, so the body is what comes after the empty line.
+fn question(path: &str) -> String {
+    format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")
 }
 
 fn body(answer: &str) -> Result<Value> {
@@ -53,6 +80,26 @@ fn body(answer: &str) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_body_is_fetched() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap().to_string();
+        let answers = std::thread::spawn(move || {
+            for answer in [
+                &b"HTTP/1.1 200 OK\r\n\r\n\x93\0\r\n\r\n"[..],
+                b"HTTP/1.1 500 No\r\n\r\n",
+            ] {
+                let (mut stream, _) = server.accept().unwrap();
+                let mut question = [0; 256];
+                assert!(stream.read(&mut question).unwrap() > 0);
+                stream.write_all(answer).unwrap();
+            }
+        });
+        assert_eq!(fetch(&address, "/m").unwrap(), b"\x93\0\r\n\r\n");
+        assert!(format!("{:#}", fetch(&address, "/m").unwrap_err()).contains("500"));
+        answers.join().unwrap();
+    }
 
     #[test]
     fn only_a_200_with_json_is_an_answer() {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
+use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ use crate::clock;
 /// largest size that it keeps for later (32 MiB in glibc), so dropping one gives the memory back.
 const BLOCK: usize = 40 << 20;
 const PAGE: usize = 4096;
+/// A cgroup is free this soon after its last process has ended.
+pub const SOON: Duration = Duration::from_secs(10);
 
 /// Never sleeps until `until`.
 pub fn spin(until: Instant) {
@@ -83,6 +86,28 @@ pub fn steady(mib: usize) -> ! {
         spin(Instant::now() + Duration::from_millis(5));
         std::thread::sleep(Duration::from_millis(95));
         black_box(&memory);
+    }
+}
+
+/// A little of everything each two seconds, for ever: CPU, memory and a datagram to itself.
+/// Processes that start together spread over the two seconds by `phase`, a number of their own.
+///
+/// # Errors
+/// When there is no loopback device.
+pub fn murmur(phase: u32) -> Result<()> {
+    let socket = UdpSocket::bind("127.0.0.1:0").context("a socket on loopback")?;
+    socket.connect(socket.local_addr()?)?;
+    let mut buffer = [0; 64];
+    std::thread::sleep(Duration::from_millis(u64::from(phase % 2_000)));
+    loop {
+        spin(Instant::now() + Duration::from_micros(200));
+        let mut memory = vec![0u8; 64 * PAGE];
+        memory.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+        black_box(&memory);
+        socket.send(&buffer)?;
+        socket.recv(&mut buffer)?;
+        drop(memory);
+        std::thread::sleep(Duration::from_secs(2));
     }
 }
 

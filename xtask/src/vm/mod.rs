@@ -1,11 +1,12 @@
 //! `cargo xtask vm`: the scenario of `tests/vm` on real kernels with a unified cgroup v2
 //! hierarchy, in QEMU's software emulation.
 
-mod image;
+pub mod image;
 mod initramfs;
 pub mod kernel;
 mod matrix;
 mod native;
+pub mod peers;
 mod qemu;
 mod report;
 

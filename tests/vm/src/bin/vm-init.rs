@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::resource::{Resource, setrlimit};
 
 /// Source, target, type.
 const MOUNTS: [(&str, &str, &str); 8] = [
@@ -19,6 +20,8 @@ const MOUNTS: [(&str, &str, &str); 8] = [
     ("bpf", "/sys/fs/bpf", "bpf"),
     ("tracefs", "/sys/kernel/tracing", "tracefs"),
 ];
+
+const DESCRIPTORS: u64 = 1 << 20;
 
 fn main() {
     match work() {
@@ -48,6 +51,8 @@ fn work() -> Result<ExitStatus> {
         )
         .with_context(|| format!("cannot mount {target}"))?;
     }
+    // As container runtimes and service managers set it.
+    setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS).context("open files")?;
     busybox(&["--install", "-s", "/bin"])?;
     busybox(&["ip", "link", "set", "lo", "up"])?;
     let cmdline = std::fs::read_to_string("/proc/cmdline")?;
