@@ -17,3 +17,6 @@ pub const QUOTA_LEVELS: usize = 8;
 
 /// CPUs that the cgroup iterator adds up; a machine with more reads the maps instead.
 pub const MAX_ITERATED_CPUS: u32 = 512;
+
+/// Tasks whose last look is kept; a power of two. Thread ids beyond it share slots.
+pub const TASK_SLOTS: u32 = 65_536;

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod board;
 pub mod config;
+pub mod cost;
 pub mod discover;
 pub mod host;
 pub mod links;

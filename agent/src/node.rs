@@ -12,6 +12,7 @@ use llmos_proto::status::{self, API_VERSION, Component, Status, Workload};
 use crate::apply::Applier;
 use crate::board::{Board, Published};
 use crate::config::Config;
+use crate::cost::{Act, Sampler, Shedder};
 use crate::host::{clock, facts, self_cost};
 use crate::links::Links;
 use crate::pace::Pace;
@@ -80,6 +81,8 @@ pub struct Node {
     pub board: Arc<Board>,
     engine: Engine,
     pace: Pace,
+    sampler: Sampler,
+    shedder: Shedder,
     model_error: Option<String>,
     busy: Option<(Timestamp, f64)>,
     busy_cores: Option<f64>,
@@ -112,6 +115,8 @@ impl Node {
         let (model, model_health) = parts.model;
         Self {
             pace: Pace::new(parts.config.tick),
+            sampler: Sampler::default(),
+            shedder: Shedder::new(parts.config.budget.cpu_cores),
             config: parts.config,
             identity: parts.identity,
             sensor: parts.sensor,
@@ -154,7 +159,12 @@ impl Node {
         }
         self.measure_node(now);
 
+        let before = clock::thread_cpu();
         let sensed = self.sensor.sense(now);
+        if let (Ok(before), Ok(after)) = (before, clock::thread_cpu()) {
+            self.pace.read(after.saturating_sub(before));
+        }
+        self.keep_budget(now);
         let report = self.decide(now, &sensed);
         let at_unix_ms = clock::wall_ms();
         let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
@@ -163,6 +173,35 @@ impl Node {
         if let Ok(end) = clock::monotonic() {
             let work = end.0.saturating_sub(now.0);
             self.pace.end(std::time::Duration::from_nanos(work));
+        }
+    }
+
+    /// Measures what the kernel side costs, and gives up or takes back probes.
+    fn keep_budget(&mut self, now: Timestamp) {
+        self.sampler.tick(now, &self.sensor.probes);
+        let (Some(own), Some(kernel)) = (self.pace.cpu_cores(), self.sampler.cores()) else {
+            return;
+        };
+        let probes = &self.sensor.probes;
+        let sampler = &self.sampler;
+        let cost = |probe| {
+            probes
+                .runs(probe)
+                .then(|| sampler.cores_of(probe))
+                .flatten()
+        };
+        match self.shedder.look(now, own + kernel, cost) {
+            Some(Act::Shed(probe)) => {
+                let budget = self.shedder.budget_cores();
+                let cause = format!("shed: over the budget of {budget} cores");
+                tracing::warn!(probe = probe.name(), used = own + kernel, "{cause}");
+                self.sensor.probes.shed(probe, &cause);
+            }
+            Some(Act::Restore(probe)) => match self.sensor.probes.restore(probe) {
+                Ok(()) => tracing::info!(probe = probe.name(), "taken back: there is room again"),
+                Err(cause) => tracing::warn!(probe = probe.name(), cause, "cannot be taken back"),
+            },
+            None => {}
         }
     }
 
@@ -234,7 +273,7 @@ impl Node {
                 name: known.name.clone(),
                 managed,
                 seen_s: now.seconds_since(s.first_seen),
-                usage: show::usage(&r.usage, &s.sample),
+                usage: show::usage(&r.usage, &s.sample, &s.limits),
                 limits: show::limits(&s.limits),
                 targets: show::targets(&r.decisions),
                 cpu_forecast: r.cpu.as_ref().map(show::forecast),
@@ -287,7 +326,7 @@ impl Node {
     /// What the agent says of itself.
     #[must_use]
     pub fn status(&self, now_unix_ms: u64, workloads: &[Workload]) -> Status {
-        let lost = self.sensor.probes.lost().into_iter();
+        let lost = self.sensor.lost().iter();
         Status {
             api_version: API_VERSION.to_owned(),
             node: self.config.node_name.clone(),
@@ -304,21 +343,50 @@ impl Node {
             node_memory_bytes: self.identity.size.memory.0,
             agent_rss_bytes: self_cost::resident_bytes(),
             agent_cpu_cores: self.pace.cpu_cores(),
+            kernel_side_cpu_cores: self.sampler.cores(),
+            map_memory_bytes: self.sampler.map_bytes(),
+            tick_read_ms_p50: self.pace.read_ms_p50(),
+            programs: self.programs(),
+            shed: self.shedder.gone().map(|p| p.name().to_owned()).collect(),
+            budget_cpu_cores: self.shedder.budget_cores(),
             workloads: workloads.len() as u64,
             managed: workloads.iter().filter(|w| w.managed).count() as u64,
             lost: lost
                 .map(|(reason, count)| status::Lost {
                     place: reason.name().to_owned(),
-                    count,
+                    count: *count,
                 })
                 .collect(),
             limits_held: self.applier.held() as u64,
             node_cpu_used_cores: self.busy_cores,
             node_memory_used_bytes: facts::memory_used(),
             oom_kills_seen: self.sensor.oom_kills(),
+            events: self.events(),
             links: self.links.now(),
             components: self.components(),
         }
+    }
+
+    fn programs(&self) -> Vec<status::Program> {
+        let costs = self.sampler.programs().unwrap_or_default();
+        let program = |cost: &crate::cost::ProgramCost| status::Program {
+            name: cost.name.to_owned(),
+            runs_per_s: cost.runs_per_s,
+            ns_per_run: cost.ns_per_run,
+        };
+        costs.iter().map(program).collect()
+    }
+
+    fn events(&self) -> Vec<status::EventCount> {
+        [
+            ("oom-kill", self.sensor.oom_kills()),
+            ("near-quota", self.sensor.near_quota_seen()),
+        ]
+        .map(|(kind, count)| status::EventCount {
+            kind: kind.to_owned(),
+            count,
+        })
+        .into()
     }
 
     /// All parts and how they are.

@@ -18,6 +18,7 @@ pub struct Pace {
     missed: u64,
     last: Option<Timestamp>,
     work_ms: VecDeque<f64>,
+    read_ms: VecDeque<f64>,
     cost: VecDeque<(Timestamp, Duration)>,
 }
 
@@ -31,6 +32,7 @@ impl Pace {
             missed: 0,
             last: None,
             work_ms: VecDeque::with_capacity(WORK_TICKS),
+            read_ms: VecDeque::with_capacity(WORK_TICKS),
             cost: VecDeque::with_capacity(COST_TICKS + 1),
         }
     }
@@ -54,10 +56,12 @@ impl Pace {
 
     /// The tick's work took this long.
     pub fn end(&mut self, work: Duration) {
-        if self.work_ms.len() == WORK_TICKS {
-            self.work_ms.pop_front();
-        }
-        self.work_ms.push_back(work.as_secs_f64() * 1e3);
+        keep(&mut self.work_ms, work);
+    }
+
+    /// Reading all workloads took this much CPU time.
+    pub fn read(&mut self, cpu: Duration) {
+        keep(&mut self.read_ms, cpu);
     }
 
     /// Ticks so far.
@@ -75,9 +79,13 @@ impl Pace {
     /// Median work of a tick in milliseconds.
     #[must_use]
     pub fn work_ms_p50(&self) -> Option<f64> {
-        let mut sorted: Vec<f64> = self.work_ms.iter().copied().collect();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied()
+        median(&self.work_ms)
+    }
+
+    /// Median CPU time of reading all workloads, in milliseconds.
+    #[must_use]
+    pub fn read_ms_p50(&self) -> Option<f64> {
+        median(&self.read_ms)
     }
 
     /// CPU use of the agent over the last ticks, in cores.
@@ -87,6 +95,19 @@ impl Pace {
         let seconds = to.seconds_since(*from);
         (seconds > 0.0).then(|| after.saturating_sub(*before).as_secs_f64() / seconds)
     }
+}
+
+fn keep(recent: &mut VecDeque<f64>, time: Duration) {
+    if recent.len() == WORK_TICKS {
+        recent.pop_front();
+    }
+    recent.push_back(time.as_secs_f64() * 1e3);
+}
+
+fn median(recent: &VecDeque<f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = recent.iter().copied().collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
 }
 
 #[cfg(test)]

@@ -33,7 +33,12 @@ pub fn forecast(forecast: &Forecast) -> status::Forecast {
 
 /// Use over the last tick.
 #[must_use]
-pub fn usage(usage: &Usage, sample: &RawSample) -> status::Usage {
+pub fn usage(usage: &Usage, sample: &RawSample, limits: &Limits) -> status::Usage {
+    let bytes = |b: Option<Bytes>| b.map(|b| b.0);
+    let headroom = |max: Bytes| {
+        let used = usage.memory?;
+        (max.0 != u64::MAX).then(|| max.0.saturating_sub(used.0))
+    };
     status::Usage {
         cpu_cores: usage.cpu.map(|c| c.0),
         throttled_share: usage.throttled_share,
@@ -45,6 +50,34 @@ pub fn usage(usage: &Usage, sample: &RawSample) -> status::Usage {
         rx_packets_per_s: usage.rx_packets_per_s,
         tx_packets_per_s: usage.tx_packets_per_s,
         oom_kills: sample.oom_kills,
+        context_switches_per_s: usage.switches_per_s,
+        run_queue_wait: usage.run_queue_wait,
+        run_queue_wait_us_p50: usage.wait_p50_us,
+        run_queue_wait_us_p99: usage.wait_p99_us,
+        cpu_stall_share: usage.cpu_stall_share,
+        throttled: usage.throttled,
+        burst_share: usage.burst_share,
+        burst: usage.burst,
+        near_quota_events: usage.near_quota_new,
+        anon_bytes: bytes(usage.anon),
+        file_bytes: bytes(usage.file),
+        kernel_bytes: bytes(usage.kernel),
+        swap_bytes: bytes(usage.swap),
+        memory_headroom_bytes: limits.memory_max.and_then(headroom),
+        memory_slope_bytes_per_s: usage.memory_slope,
+        minor_faults_per_s: usage.minor_faults_per_s,
+        major_faults_per_s: usage.major_faults_per_s,
+        refaults_per_s: usage.refaults_per_s,
+        reclaim_stall: usage.reclaim,
+        memory_full_stall_share: usage.memory_full_stall_share,
+        memory_high_events: usage.memory_high_new,
+        memory_max_events: usage.memory_max_new,
+        oom_events: usage.oom_new,
+        tcp_opened_per_s: usage.tcp_opened_per_s,
+        tcp_accepted_per_s: usage.tcp_accepted_per_s,
+        tcp_retransmits_per_s: usage.tcp_retransmits_per_s,
+        tcp_rtt_us: usage.rtt_us,
+        accept_queue_share: usage.accept_queue_share,
     }
 }
 
@@ -54,6 +87,9 @@ pub fn limits(limits: &Limits) -> status::Limits {
     let bytes = |b: Option<Bytes>| b.map(|b| b.0).filter(|b| *b != u64::MAX);
     status::Limits {
         cpu_cores: limits.cpu.map(|c| c.0).filter(|c| c.is_finite()),
+        cpu_period_us: limits.cpu_period_us,
+        cpu_burst_us: limits.cpu_burst_us,
+        cpu_weight: limits.cpu_weight,
         memory_high_bytes: bytes(limits.memory_high),
         memory_max_bytes: bytes(limits.memory_max),
     }
@@ -73,6 +109,9 @@ pub fn targets(decisions: &[Decision]) -> status::Limits {
     let bytes = |knob| of(knob).map(|to| to as u64).filter(|to| *to != u64::MAX);
     status::Limits {
         cpu_cores: of(Knob::CpuMax),
+        cpu_period_us: None,
+        cpu_burst_us: None,
+        cpu_weight: None,
         memory_high_bytes: bytes(Knob::MemoryHigh),
         memory_max_bytes: bytes(Knob::MemoryMax),
     }
@@ -119,7 +158,7 @@ mod tests {
         let shown = limits(&Limits {
             cpu: Some(Cores(f64::INFINITY)),
             memory_high: Some(Bytes(u64::MAX)),
-            memory_max: None,
+            ..Limits::default()
         });
         assert_eq!(shown, status::Limits::default());
     }

@@ -90,7 +90,12 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         config.coordinator.queue_reports,
     )?;
     let parts = Parts {
-        sensor: Sensor::new(&root, probes, raise_open_files()),
+        sensor: Sensor::new(
+            &root,
+            probes,
+            raise_open_files(),
+            config.probes.near_quota_share,
+        ),
         links: Links::watch(),
         model,
         applier,

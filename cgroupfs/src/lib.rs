@@ -23,8 +23,8 @@ pub use dir::CgroupRef;
 pub use journal::{Damage, Journal, JournalError, RestoreReport, Skip, restore_all};
 pub use parse::{CpuMax, Garbage, MemoryLimit, Pressure};
 pub use read::{
-    CgroupReader, CpuReading, FileBudget, FileProblem, MemoryEvents, MemoryReading, Outcome,
-    Reading, Scratch,
+    CgroupReader, CpuReading, FileBudget, FileProblem, MemoryEvents, MemoryReading, MemoryStat,
+    Outcome, Reading, Scratch,
 };
 pub use root::{Controllers, Layout, Root, RootError};
 pub use walk::{Entry, Walk, WalkError, find_by_id, walk};

@@ -192,7 +192,7 @@ proptest! {
         max in limit_bytes(),
         ticks in runs(),
     ) {
-        let start = Limits { cpu: None, memory_high: Some(high), memory_max: Some(max) };
+        let start = Limits { memory_high: Some(high), memory_max: Some(max), ..Limits::default() };
         let ceiling = policy.memory_ceiling.map_or(NODE_MEMORY, |bytes| bytes.min(NODE_MEMORY));
         let ceiling = ceiling.0 as f64;
         let floor = (policy.memory_floor.0 as f64).min(ceiling);
@@ -220,7 +220,7 @@ proptest! {
         max in limit_bytes(),
         ticks in runs(),
     ) {
-        let start = Limits { cpu: None, memory_high: Some(high), memory_max: Some(max) };
+        let start = Limits { memory_high: Some(high), memory_max: Some(max), ..Limits::default() };
         let all = run_memory(&policy, start, &ticks);
         for (targets, (usage, _)) in all.iter().zip(&ticks) {
             let max = targets.max.as_ref().expect("a limit");
@@ -237,7 +237,7 @@ proptest! {
         high in limit_bytes(),
         ticks in runs(),
     ) {
-        let start = Limits { cpu: None, memory_high: Some(high), memory_max: None };
+        let start = Limits { memory_high: Some(high), memory_max: None, ..Limits::default() };
         let all = run_memory(&policy, start, &ticks);
         for (targets, (usage, _)) in all.iter().zip(&ticks) {
             let stalled = usage.memory_stall_share.is_some_and(|s| s > policy.memory_stall_veto);
@@ -282,7 +282,7 @@ proptest! {
         used in 1_u64..1 << 36,
         more in 0_u64..1 << 34,
     ) {
-        let start = Limits { cpu: None, memory_high: Some(high), memory_max: Some(Bytes(u64::MAX)) };
+        let start = Limits { memory_high: Some(high), memory_max: Some(Bytes(u64::MAX)), ..Limits::default() };
         let first = |used: u64| {
             let memory = Some(Bytes(used));
             let usage = Usage { memory, working_set: memory, ..Usage::default() };

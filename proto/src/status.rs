@@ -77,6 +77,18 @@ pub struct Status {
     pub agent_rss_bytes: Option<u64>,
     /// The agent's CPU use over the last ten ticks, in cores.
     pub agent_cpu_cores: Option<f64>,
+    /// CPU use of the kernel side when it was measured last, in cores; absent before.
+    pub kernel_side_cpu_cores: Option<f64>,
+    /// Memory of the kernel side's maps in bytes.
+    pub map_memory_bytes: Option<u64>,
+    /// Median CPU time of reading all workloads over the last 128 ticks, in milliseconds.
+    pub tick_read_ms_p50: Option<f64>,
+    /// Each program of the kernel side and what it costs.
+    pub programs: Vec<Program>,
+    /// Probes that were switched off because the agent was over its budget, in that order.
+    pub shed: Vec<String>,
+    /// CPU that the agent and its kernel side may use, in cores.
+    pub budget_cpu_cores: f64,
     /// Workloads seen now.
     pub workloads: u64,
     /// Of those, opted in.
@@ -91,6 +103,8 @@ pub struct Status {
     pub node_memory_used_bytes: Option<u64>,
     /// Processes that the kernel killed for want of memory since the agent started.
     pub oom_kills_seen: u64,
+    /// Events that came since the agent started, by kind.
+    pub events: Vec<EventCount>,
     /// Network links of the node.
     pub links: Vec<Link>,
     /// All parts and how they are.
@@ -114,6 +128,26 @@ pub struct Link {
     pub rx_dropped: Option<u64>,
     /// Packets dropped on send.
     pub tx_dropped: Option<u64>,
+}
+
+/// A program of the kernel side, as it was when it was measured last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Name, e.g. `cpu_switch`.
+    pub name: String,
+    /// Runs per second.
+    pub runs_per_s: f64,
+    /// Mean time of a run in nanoseconds, that of taking it included.
+    pub ns_per_run: f64,
+}
+
+/// A count of events of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventCount {
+    /// E.g. `oom-kill`, `near-quota`, `memory-high`.
+    pub kind: String,
+    /// How many came since the agent started.
+    pub count: u64,
 }
 
 /// A count of lost data.
@@ -148,6 +182,62 @@ pub struct Usage {
     pub tx_packets_per_s: Option<f64>,
     /// OOM kills since the cgroup was made.
     pub oom_kills: Option<u64>,
+    /// Context switches per second.
+    pub context_switches_per_s: Option<f64>,
+    /// Seconds that tasks were ready and waited for a CPU per second, summed over tasks.
+    pub run_queue_wait: Option<f64>,
+    /// Median wait for a CPU in microseconds.
+    pub run_queue_wait_us_p50: Option<f64>,
+    /// 99 % quantile of the wait for a CPU in microseconds.
+    pub run_queue_wait_us_p99: Option<f64>,
+    /// Share of time in which some task waited for a CPU, 0 to 1.
+    pub cpu_stall_share: Option<f64>,
+    /// Seconds throttled per second, summed over CPUs.
+    pub throttled: Option<f64>,
+    /// Share of enforcement periods that used burst credit, 0 to 1.
+    pub burst_share: Option<f64>,
+    /// Seconds of CPU time out of the burst credit per second.
+    pub burst: Option<f64>,
+    /// Near-quota events in the last tick.
+    pub near_quota_events: Option<u64>,
+    /// Memory of processes without a file behind it, in bytes.
+    pub anon_bytes: Option<u64>,
+    /// Memory of cached files in bytes.
+    pub file_bytes: Option<u64>,
+    /// Memory of the kernel on its behalf in bytes.
+    pub kernel_bytes: Option<u64>,
+    /// Swap in use in bytes.
+    pub swap_bytes: Option<u64>,
+    /// `memory.max` less `memory.current` in bytes; absent without a limit.
+    pub memory_headroom_bytes: Option<u64>,
+    /// Change of `memory.current` in bytes per second; negative when it shrinks.
+    pub memory_slope_bytes_per_s: Option<f64>,
+    /// Page faults without a read per second.
+    pub minor_faults_per_s: Option<f64>,
+    /// Page faults with a read per second.
+    pub major_faults_per_s: Option<f64>,
+    /// Pages dropped and soon needed again, per second.
+    pub refaults_per_s: Option<f64>,
+    /// Seconds that tasks spent freeing memory per second, summed over tasks.
+    pub reclaim_stall: Option<f64>,
+    /// Share of time in which all tasks stalled for memory, 0 to 1.
+    pub memory_full_stall_share: Option<f64>,
+    /// Times that `memory.high` was exceeded in the last tick.
+    pub memory_high_events: Option<u64>,
+    /// Times that use was about to go over `memory.max` in the last tick.
+    pub memory_max_events: Option<u64>,
+    /// Times that no memory could be found under the limit in the last tick.
+    pub oom_events: Option<u64>,
+    /// TCP connections opened per second.
+    pub tcp_opened_per_s: Option<f64>,
+    /// TCP connections accepted per second.
+    pub tcp_accepted_per_s: Option<f64>,
+    /// TCP segments sent again per second.
+    pub tcp_retransmits_per_s: Option<f64>,
+    /// Mean of sampled TCP round-trip times in microseconds.
+    pub tcp_rtt_us: Option<f64>,
+    /// Mean fill of the accept queue when a connection came in, 0 to 1.
+    pub accept_queue_share: Option<f64>,
 }
 
 /// Limits. Absent means no limit (`max`) or one that cannot be read; which of both it is stands in
@@ -156,6 +246,12 @@ pub struct Usage {
 pub struct Limits {
     /// `cpu.max` in cores; absent for `max` or when it cannot be read.
     pub cpu_cores: Option<f64>,
+    /// Length of the enforcement period in microseconds.
+    pub cpu_period_us: Option<u64>,
+    /// `cpu.max.burst` in microseconds of CPU time.
+    pub cpu_burst_us: Option<u64>,
+    /// `cpu.weight`.
+    pub cpu_weight: Option<u64>,
     /// `memory.high` in bytes; absent for `max` or when it cannot be read.
     pub memory_high_bytes: Option<u64>,
     /// `memory.max` in bytes; absent for `max` or when it cannot be read.

@@ -41,6 +41,15 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         rx_dropped: None,
         tx_dropped: None,
     };
+    let program = Program {
+        name: String::new(),
+        runs_per_s: 0.0,
+        ns_per_run: 0.0,
+    };
+    let events = EventCount {
+        kind: String::new(),
+        count: 0,
+    };
     let horizon = HorizonForecast {
         ticks: 0,
         q50: 0.0,
@@ -90,6 +99,8 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
     };
     BTreeMap::from([
         ("Lost", keys(&lost)),
+        ("Program", keys(&program)),
+        ("EventCount", keys(&events)),
         ("Component", keys(&component)),
         ("Link", keys(&link)),
         ("Status", keys(&Status::default())),

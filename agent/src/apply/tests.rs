@@ -98,6 +98,7 @@ impl Machine {
             cpu: Some(Cores(cores)),
             memory_high: bytes("memory.high"),
             memory_max: bytes("memory.max"),
+            ..Limits::default()
         }
     }
 

@@ -7,6 +7,11 @@ pub fn status(status: &mut Status) {
     keep_finite(&mut status.tick_work_ms_p50);
     keep_finite(&mut status.agent_cpu_cores);
     keep_finite(&mut status.node_cpu_used_cores);
+    keep_finite(&mut status.kernel_side_cpu_cores);
+    keep_finite(&mut status.tick_read_ms_p50);
+    status
+        .programs
+        .retain(|p| p.runs_per_s.is_finite() && p.ns_per_run.is_finite());
     if !status.node_cpu_cores.is_finite() {
         status.node_cpu_cores = 0.0;
     }
@@ -46,6 +51,25 @@ fn usage(usage: &mut Usage) {
         &mut usage.tx_bytes_per_s,
         &mut usage.rx_packets_per_s,
         &mut usage.tx_packets_per_s,
+        &mut usage.context_switches_per_s,
+        &mut usage.run_queue_wait,
+        &mut usage.run_queue_wait_us_p50,
+        &mut usage.run_queue_wait_us_p99,
+        &mut usage.cpu_stall_share,
+        &mut usage.throttled,
+        &mut usage.burst_share,
+        &mut usage.burst,
+        &mut usage.memory_slope_bytes_per_s,
+        &mut usage.minor_faults_per_s,
+        &mut usage.major_faults_per_s,
+        &mut usage.refaults_per_s,
+        &mut usage.reclaim_stall,
+        &mut usage.memory_full_stall_share,
+        &mut usage.tcp_opened_per_s,
+        &mut usage.tcp_accepted_per_s,
+        &mut usage.tcp_retransmits_per_s,
+        &mut usage.tcp_rtt_us,
+        &mut usage.accept_queue_share,
     ] {
         keep_finite(value);
     }

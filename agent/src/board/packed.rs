@@ -149,6 +149,8 @@ impl PackedUsage {
             rx_packets_per_s: self.rx_packets.unpack(),
             tx_packets_per_s: self.tx_packets.unpack(),
             oom_kills: slow.oom_kills(),
+            // The past is kept of what the page draws; the rest would double the memory it takes.
+            ..Usage::default()
         }
     }
 }
@@ -182,6 +184,7 @@ impl Slow {
             cpu_cores: self.cpu.unpack(),
             memory_high_bytes: self.high.unpack(),
             memory_max_bytes: self.max.unpack(),
+            ..Limits::default()
         }
     }
 
@@ -215,11 +218,13 @@ mod tests {
             rx_packets_per_s: Some(f64::NAN),
             tx_packets_per_s: Some(f64::INFINITY),
             oom_kills: Some(2),
+            ..Usage::default()
         };
         let limits = Limits {
             cpu_cores: Some(1.25),
             memory_high_bytes: None,
             memory_max_bytes: Some(64 << 20),
+            ..Limits::default()
         };
         let slow = Slow::pack(&usage, &limits);
         let back = PackedUsage::pack(&usage).unpack(slow);

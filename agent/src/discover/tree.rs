@@ -9,6 +9,7 @@ use llmos_cgroupfs::{CgroupReader, CgroupRef, FileBudget, WalkError, walk};
 use llmos_engine::units::{CgroupId, Timestamp};
 
 use super::short_name;
+use crate::sense::FileFacts;
 
 /// `memory.stat` is dear to read: only at each so many ticks.
 const MEMORY_STAT_EVERY: u32 = 5;
@@ -26,6 +27,8 @@ pub struct Known {
     pub first_seen: Timestamp,
     /// Reads its files.
     pub reader: CgroupReader,
+    /// What the files said that are not read each tick.
+    pub files: FileFacts,
     /// Was a problem with its files logged already?
     pub problem_logged: bool,
 }
@@ -119,9 +122,32 @@ impl Tree {
         self.known.values().find(|k| k.path == path)
     }
 
-    /// All workloads.
+    /// The workload whose turn it is to be first at this tick, so that what a tick can do only for
+    /// some reaches all in time.
+    #[must_use]
+    pub fn turn(&self, tick: u64) -> Option<CgroupId> {
+        let len = u64::try_from(self.known.len()).unwrap_or(u64::MAX);
+        let at = usize::try_from(tick.wrapping_mul(17).checked_rem(len)?).ok()?;
+        self.known.keys().nth(at).copied()
+    }
+
+    /// All workloads, ordered by id.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Known> {
         self.known.values_mut()
+    }
+
+    /// All workloads, beginning with this one.
+    pub fn iter_from(&mut self, first: Option<CgroupId>) -> impl Iterator<Item = &mut Known> {
+        let first = first.unwrap_or(CgroupId(0));
+        let (mut before, mut after) = (Vec::new(), Vec::with_capacity(self.known.len()));
+        for (id, known) in &mut self.known {
+            if *id < first {
+                before.push(known);
+            } else {
+                after.push(known);
+            }
+        }
+        after.into_iter().chain(before)
     }
 
     /// How many workloads.
@@ -155,6 +181,7 @@ impl Tree {
             name: short_name(path),
             first_seen: now,
             reader,
+            files: FileFacts::default(),
             problem_logged: false,
         };
         self.known.insert(id, known);

@@ -1,6 +1,6 @@
-//! The two clocks of the agent, read here and nowhere else: the engine gets time as an argument.
+//! The clocks of the agent, read here and nowhere else: the engine gets time as an argument.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use llmos_engine::units::Timestamp;
 use nix::time::{ClockId, clock_gettime};
@@ -22,4 +22,14 @@ pub fn wall_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// CPU time that this thread has used.
+///
+/// # Errors
+/// As [`monotonic`].
+pub fn thread_cpu() -> nix::Result<Duration> {
+    let used = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+    Ok(Duration::new(used.tv_sec().unsigned_abs(), 0)
+        + Duration::from_nanos(used.tv_nsec().unsigned_abs()))
 }

@@ -11,14 +11,18 @@ use llmos_engine::units::{Bytes, CgroupId};
 
 use super::self_cost::resident_bytes_of;
 
-/// Reading many processes each tick is dear: only at each so many ticks per cgroup.
-const EVERY: u64 = 5;
+/// Reading many processes each tick is dear: only so many cgroups a tick.
+const PER_TICK: u32 = 16;
+/// A sum is good for this many ticks.
+const GOOD_TICKS: u64 = 5;
 
 /// Sums resident memory, and remembers the sums between the ticks that read them.
 #[derive(Debug)]
 pub struct ResidentMemory {
     root: PathBuf,
-    sums: HashMap<CgroupId, Bytes>,
+    sums: HashMap<CgroupId, (u64, Bytes)>,
+    tick: u64,
+    left: u32,
 }
 
 impl ResidentMemory {
@@ -28,20 +32,34 @@ impl ResidentMemory {
         Self {
             root,
             sums: HashMap::new(),
+            tick: 0,
+            left: PER_TICK,
         }
     }
 
-    /// The sum for a cgroup; `None` when its processes cannot be listed. `tick` counts ticks; the
-    /// reads of many cgroups are spread over them.
+    /// The sum for a cgroup; `None` when its processes cannot be listed, or while its first turn
+    /// has not come. `tick` counts ticks: with many cgroups the oldest sums are read anew first.
     pub fn of(&mut self, id: CgroupId, path: &str, tick: u64) -> Option<Bytes> {
-        if !(tick + id.0).is_multiple_of(EVERY)
-            && let Some(sum) = self.sums.get(&id)
-        {
-            return Some(*sum);
+        if tick != self.tick {
+            (self.tick, self.left) = (tick, PER_TICK);
         }
+        let known = self.sums.get(&id).copied();
+        let good = self.good_ticks();
+        match known {
+            Some((then, sum)) if tick.saturating_sub(then) < good => return Some(sum),
+            _ if self.left == 0 => return known.map(|(_, sum)| sum),
+            _ => {}
+        }
+        self.left -= 1;
         let sum = sum_of(&self.root.join(path))?;
-        self.sums.insert(id, sum);
+        self.sums.insert(id, (tick, sum));
         Some(sum)
+    }
+
+    /// As long as it takes to read all of them once.
+    fn good_ticks(&self) -> u64 {
+        let all = u64::try_from(self.sums.len()).unwrap_or(u64::MAX);
+        GOOD_TICKS.max(all.div_ceil(PER_TICK.into()))
     }
 
     /// Forgets a cgroup that is gone.

@@ -20,11 +20,21 @@ pub fn resident_bytes() -> Option<u64> {
     resident_bytes_of("self")
 }
 
+/// Bytes of a page of memory.
+#[must_use]
+pub fn page_bytes() -> u64 {
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+    // Every machine answers; 4 KiB is the smallest page there is.
+    page.ok()
+        .flatten()
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .unwrap_or(4096)
+}
+
 /// Resident memory of a process in bytes, by the second field of its `statm`.
 #[must_use]
 pub fn resident_bytes_of(pid: &str) -> Option<u64> {
     let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
-    pages.checked_mul(u64::try_from(page).ok()?)
+    pages.checked_mul(page_bytes())
 }

@@ -40,7 +40,26 @@ pub fn encode(to: &mut DescriptorEncoder, status: &Status, totals: &Totals) -> f
 fn costs(to: &mut DescriptorEncoder, status: &Status) -> fmt::Result {
     let median = status.tick_work_ms_p50.map(|ms| ms / 1000.0);
     names::TICK_WORK.write(to, median.map(|s| (Labels::one("quantile", "0.5"), s)))?;
+    let read = status.tick_read_ms_p50.map(|ms| ms / 1000.0);
+    names::TICK_READ.write(to, read.map(|s| (Labels::one("quantile", "0.5"), s)))?;
+    let programs = || status.programs.iter();
+    names::PROGRAM_RUNS.write(
+        to,
+        programs().map(|p| (Labels::one("program", &p.name), p.runs_per_s)),
+    )?;
+    names::PROGRAM_TIME.write(
+        to,
+        programs().map(|p| (Labels::one("program", &p.name), p.ns_per_run / 1e9)),
+    )?;
+    let events = status.events.iter();
+    names::EVENTS.write(
+        to,
+        events.map(|e| (Labels::one("kind", &e.kind), float(e.count))),
+    )?;
     for (metric, value) in [
+        (names::KERNEL_SIDE_CPU, status.kernel_side_cpu_cores),
+        (names::MAP_MEMORY, status.map_memory_bytes.map(float)),
+        (names::BUDGET, Some(status.budget_cpu_cores)),
         (names::START_TIME, Some(seconds(status.started_unix_ms))),
         (names::TICK_PERIOD, Some(seconds(status.tick_ms))),
         (names::TICKS, Some(float(status.ticks))),

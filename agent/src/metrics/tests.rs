@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use llmos_proto::status::{
-    API_VERSION, Component, Decision, Forecast, Health, HorizonForecast, Limits, Link, Lost,
-    Status, Usage, Workload,
+    API_VERSION, Component, Decision, EventCount, Forecast, Health, HorizonForecast, Limits, Link,
+    Lost, Program, Status, Usage, Workload,
 };
 
 use super::*;
@@ -19,11 +19,15 @@ use crate::board::Published;
 const GOLDEN: &[&str] = &[
     "llmos_agent_cpu_cores",
     "llmos_agent_resident_memory_bytes",
+    "llmos_budget_cpu_cores",
     "llmos_build_info",
     "llmos_component_state",
     "llmos_decisions_total",
+    "llmos_events_total",
+    "llmos_kernel_side_cpu_cores",
     "llmos_limits_held",
     "llmos_lost_events_total",
+    "llmos_map_memory_bytes",
     "llmos_missed_ticks_total",
     "llmos_mode_info",
     "llmos_node_cpu_cores",
@@ -37,27 +41,50 @@ const GOLDEN: &[&str] = &[
     "llmos_node_network_transmit_dropped_packets_total",
     "llmos_node_network_up",
     "llmos_oom_kills_seen_total",
+    "llmos_program_run_seconds",
+    "llmos_program_runs_per_second",
     "llmos_start_time_seconds",
     "llmos_tick_period_seconds",
+    "llmos_tick_read_seconds",
     "llmos_tick_work_seconds",
     "llmos_ticks_total",
+    "llmos_workload_accept_queue_ratio",
+    "llmos_workload_context_switches_per_second",
+    "llmos_workload_cpu_burst_cores",
+    "llmos_workload_cpu_burst_periods_ratio",
     "llmos_workload_cpu_cores",
     "llmos_workload_cpu_forecast_cores",
     "llmos_workload_cpu_limit_cores",
+    "llmos_workload_cpu_stall_ratio",
     "llmos_workload_cpu_target_cores",
     "llmos_workload_cpu_throttled_ratio",
+    "llmos_workload_cpu_throttled_time_ratio",
+    "llmos_workload_cpu_weight",
     "llmos_workload_memory_bytes",
+    "llmos_workload_memory_events",
     "llmos_workload_memory_forecast_bytes",
+    "llmos_workload_memory_full_stall_ratio",
+    "llmos_workload_memory_headroom_bytes",
+    "llmos_workload_memory_kind_bytes",
     "llmos_workload_memory_limit_bytes",
+    "llmos_workload_memory_reclaim_ratio",
+    "llmos_workload_memory_slope_bytes_per_second",
     "llmos_workload_memory_stall_ratio",
     "llmos_workload_memory_target_bytes",
     "llmos_workload_memory_working_set_bytes",
+    "llmos_workload_near_quota_events",
     "llmos_workload_network_forecast_bytes_per_second",
     "llmos_workload_network_receive_bytes_per_second",
     "llmos_workload_network_receive_packets_per_second",
     "llmos_workload_network_transmit_bytes_per_second",
     "llmos_workload_network_transmit_packets_per_second",
     "llmos_workload_oom_kills_total",
+    "llmos_workload_page_faults_per_second",
+    "llmos_workload_run_queue_wait_ratio",
+    "llmos_workload_run_queue_wait_seconds",
+    "llmos_workload_tcp_connections_per_second",
+    "llmos_workload_tcp_retransmits_per_second",
+    "llmos_workload_tcp_round_trip_seconds",
     "llmos_workloads",
     "llmos_workloads_managed",
 ];
@@ -75,11 +102,35 @@ fn forecast() -> Option<Forecast> {
     })
 }
 
+/// A value in each field, also in those that are yet to come.
+fn full_usage() -> Usage {
+    let mut usage = serde_json::to_value(Usage::default()).expect("serialises");
+    for value in usage.as_object_mut().expect("an object").values_mut() {
+        *value = 1.into();
+    }
+    let usage: Usage = serde_json::from_value(usage).expect("every field takes a number");
+    Usage {
+        cpu_cores: Some(0.5),
+        throttled_share: Some(0.25),
+        memory_bytes: Some(4096),
+        working_set_bytes: Some(4096),
+        rx_packets_per_s: Some(3.0),
+        tx_packets_per_s: Some(4.0),
+        rx_bytes_per_s: Some(1.0),
+        tx_bytes_per_s: Some(2.0),
+        memory_stall_share: Some(0.0),
+        oom_kills: Some(5),
+        ..usage
+    }
+}
+
 fn workload(cgroup: &str) -> Workload {
     let limits = Limits {
         cpu_cores: Some(1.0),
         memory_high_bytes: Some(1 << 20),
         memory_max_bytes: Some(2 << 20),
+        cpu_weight: Some(100),
+        ..Limits::default()
     };
     Workload {
         id: "9".into(),
@@ -87,18 +138,7 @@ fn workload(cgroup: &str) -> Workload {
         name: "w".into(),
         managed: true,
         seen_s: 1.0,
-        usage: Usage {
-            cpu_cores: Some(0.5),
-            throttled_share: Some(0.25),
-            memory_bytes: Some(4096),
-            working_set_bytes: Some(4096),
-            memory_stall_share: Some(0.0),
-            rx_bytes_per_s: Some(1.0),
-            tx_bytes_per_s: Some(2.0),
-            rx_packets_per_s: Some(3.0),
-            tx_packets_per_s: Some(4.0),
-            oom_kills: Some(5),
-        },
+        usage: full_usage(),
         limits: limits.clone(),
         targets: limits,
         cpu_forecast: forecast(),
@@ -134,6 +174,20 @@ fn status() -> Status {
         node_cpu_used_cores: Some(0.5),
         node_memory_used_bytes: Some(1 << 30),
         oom_kills_seen: 1,
+        kernel_side_cpu_cores: Some(0.001),
+        map_memory_bytes: Some(1 << 20),
+        tick_read_ms_p50: Some(0.5),
+        programs: vec![Program {
+            name: "cpu_switch".into(),
+            runs_per_s: 1000.0,
+            ns_per_run: 100.0,
+        }],
+        shed: Vec::new(),
+        budget_cpu_cores: 0.1,
+        events: vec![EventCount {
+            kind: "near-quota".into(),
+            count: 4,
+        }],
         links: vec![Link {
             name: "eth0".into(),
             up: true,
@@ -274,6 +328,8 @@ fn names_end_in_base_units_and_labels_are_the_agreed_ones() {
         "component",
         "horizon",
         "kernel",
+        "program",
+        "kind",
         "link",
         "mode",
         "node",

@@ -11,7 +11,7 @@ use super::names::{self, Metric, Source};
 
 /// Writes all series that have a workload.
 pub fn encode(to: &mut DescriptorEncoder, all: &[Workload], tick_ms: u64) -> fmt::Result {
-    let usage: [Source<Workload>; 12] = [
+    let usage: [Source<Workload>; 27] = [
         (names::CPU, |w| w.usage.cpu_cores),
         (names::THROTTLED, |w| w.usage.throttled_share),
         (names::CPU_LIMIT, |w| w.limits.cpu_cores),
@@ -19,6 +19,25 @@ pub fn encode(to: &mut DescriptorEncoder, all: &[Workload], tick_ms: u64) -> fmt
         (names::MEMORY, |w| w.usage.memory_bytes.map(float)),
         (names::WORKING_SET, |w| w.usage.working_set_bytes.map(float)),
         (names::MEMORY_STALL, |w| w.usage.memory_stall_share),
+        (names::SWITCHES, |w| w.usage.context_switches_per_s),
+        (names::RUN_QUEUE_WAIT, |w| w.usage.run_queue_wait),
+        (names::CPU_STALL, |w| w.usage.cpu_stall_share),
+        (names::THROTTLED_TIME, |w| w.usage.throttled),
+        (names::BURST, |w| w.usage.burst),
+        (names::BURST_PERIODS, |w| w.usage.burst_share),
+        (names::CPU_WEIGHT, |w| w.limits.cpu_weight.map(float)),
+        (names::NEAR_QUOTA, |w| w.usage.near_quota_events.map(float)),
+        (names::MEMORY_HEADROOM, |w| {
+            w.usage.memory_headroom_bytes.map(float)
+        }),
+        (names::MEMORY_SLOPE, |w| w.usage.memory_slope_bytes_per_s),
+        (names::RECLAIM, |w| w.usage.reclaim_stall),
+        (names::MEMORY_FULL_STALL, |w| {
+            w.usage.memory_full_stall_share
+        }),
+        (names::TCP_RETRANSMITS, |w| w.usage.tcp_retransmits_per_s),
+        (names::TCP_RTT, |w| w.usage.tcp_rtt_us.map(|us| us / 1e6)),
+        (names::ACCEPT_QUEUE, |w| w.usage.accept_queue_share),
         (names::OOM_KILLS, |w| w.usage.oom_kills.map(float)),
         (names::RX_BYTES, |w| w.usage.rx_bytes_per_s),
         (names::TX_BYTES, |w| w.usage.tx_bytes_per_s),
@@ -32,6 +51,7 @@ pub fn encode(to: &mut DescriptorEncoder, all: &[Workload], tick_ms: u64) -> fmt
                 .filter_map(|w| Some((Labels::one("cgroup", path(w)), value(w)?))),
         )?;
     }
+    kinds(to, all)?;
     memory_limits(to, &names::MEMORY_LIMIT, all, |w| &w.limits)?;
     memory_limits(to, &names::MEMORY_TARGET, all, |w| &w.targets)?;
 
@@ -56,6 +76,69 @@ pub fn encode(to: &mut DescriptorEncoder, all: &[Workload], tick_ms: u64) -> fmt
         |w| w.network_forecast.as_ref(),
         tick_ms,
     )
+}
+
+/// Values of one metric, each with its label.
+type Kind = (&'static str, fn(&Workload) -> Option<f64>);
+
+/// Metrics that differ in one label.
+fn kinds(to: &mut DescriptorEncoder, all: &[Workload]) -> fmt::Result {
+    let families: [(Metric, &str, &[Kind]); 5] = [
+        (
+            names::RUN_QUEUE_WAIT_TIME,
+            "quantile",
+            &[
+                ("0.5", |w| w.usage.run_queue_wait_us_p50.map(|us| us / 1e6)),
+                ("0.99", |w| w.usage.run_queue_wait_us_p99.map(|us| us / 1e6)),
+            ],
+        ),
+        (
+            names::MEMORY_KIND,
+            "kind",
+            &[
+                ("anon", |w| w.usage.anon_bytes.map(float)),
+                ("file", |w| w.usage.file_bytes.map(float)),
+                ("kernel", |w| w.usage.kernel_bytes.map(float)),
+                ("swap", |w| w.usage.swap_bytes.map(float)),
+            ],
+        ),
+        (
+            names::FAULTS,
+            "kind",
+            &[
+                ("minor", |w| w.usage.minor_faults_per_s),
+                ("major", |w| w.usage.major_faults_per_s),
+                ("refault", |w| w.usage.refaults_per_s),
+            ],
+        ),
+        (
+            names::MEMORY_EVENTS,
+            "kind",
+            &[
+                ("high", |w| w.usage.memory_high_events.map(float)),
+                ("max", |w| w.usage.memory_max_events.map(float)),
+                ("oom", |w| w.usage.oom_events.map(float)),
+            ],
+        ),
+        (
+            names::TCP_CONNECTIONS,
+            "kind",
+            &[
+                ("opened", |w| w.usage.tcp_opened_per_s),
+                ("accepted", |w| w.usage.tcp_accepted_per_s),
+            ],
+        ),
+    ];
+    for (metric, label, kinds) in families {
+        let series = all.iter().flat_map(|w| {
+            kinds.iter().filter_map(move |(kind, value)| {
+                let labels = Labels::two(("cgroup", path(w)), (label, *kind));
+                Some((labels, value(w)?))
+            })
+        });
+        metric.write(to, series)?;
+    }
+    Ok(())
 }
 
 fn memory_limits(

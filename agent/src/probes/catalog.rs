@@ -45,6 +45,13 @@ pub(super) enum Hook {
     With(Probe),
 }
 
+impl Hook {
+    /// Is the program the probe's own?
+    pub(super) const fn is_own(self) -> bool {
+        !matches!(self, Self::With(_))
+    }
+}
+
 /// A program and its hook.
 pub(super) type Part = (&'static str, Hook);
 
@@ -66,12 +73,7 @@ impl Probe {
     /// What goes when the agent is over its budget, first to last. The first is the dearest, runs at
     /// each context switch, and CPU time has a stand-in. What runs at each packet follows, then what
     /// runs at each connection. Events and the walk stay: they are what decisions live on.
-    pub const SHED_ORDER: [Self; 4] = [
-        Self::Cpu,
-        Self::Network,
-        Self::AcceptQueue,
-        Self::Tcp,
-    ];
+    pub const SHED_ORDER: [Self; 4] = [Self::Cpu, Self::Network, Self::AcceptQueue, Self::Tcp];
 
     /// Its name on the status socket.
     #[must_use]
@@ -114,11 +116,9 @@ impl Probe {
             Self::CgroupEvents => "the tree is scanned instead",
             Self::OomEvents => "memory.events instead",
             Self::Facts => "files and maps are read cgroup by cgroup instead",
-            Self::Scheduling
-            | Self::NearQuota
-            | Self::Network
-            | Self::Tcp
-            | Self::AcceptQueue => "",
+            Self::Scheduling | Self::NearQuota | Self::Network | Self::Tcp | Self::AcceptQueue => {
+                ""
+            }
         }
     }
 
@@ -131,10 +131,7 @@ impl Probe {
             ],
             Self::Scheduling => &[("cpu_switch", Hook::With(Self::Cpu))],
             Self::NearQuota => &[("quota_tick", Hook::Tracepoint("hrtimer_expire_exit"))],
-            Self::Network => &[
-                ("net_ingress", Hook::Ingress),
-                ("net_egress", Hook::Egress),
-            ],
+            Self::Network => &[("net_ingress", Hook::Ingress), ("net_egress", Hook::Egress)],
             Self::Tcp => &[
                 ("tcp_state", Hook::Tracepoint("inet_sock_set_state")),
                 ("tcp_retransmit", Hook::Tracepoint("tcp_retransmit_skb")),
@@ -144,10 +141,22 @@ impl Probe {
                 Hook::Entry("inet_csk_complete_hashdance"),
             )],
             Self::Reclaim => &[
-                ("memcg_reclaim_begin", Hook::Tracepoint("mm_vmscan_memcg_reclaim_begin")),
-                ("memcg_reclaim_end", Hook::Tracepoint("mm_vmscan_memcg_reclaim_end")),
-                ("direct_reclaim_begin", Hook::Tracepoint("mm_vmscan_direct_reclaim_begin")),
-                ("direct_reclaim_end", Hook::Tracepoint("mm_vmscan_direct_reclaim_end")),
+                (
+                    "memcg_reclaim_begin",
+                    Hook::Tracepoint("mm_vmscan_memcg_reclaim_begin"),
+                ),
+                (
+                    "memcg_reclaim_end",
+                    Hook::Tracepoint("mm_vmscan_memcg_reclaim_end"),
+                ),
+                (
+                    "direct_reclaim_begin",
+                    Hook::Tracepoint("mm_vmscan_direct_reclaim_begin"),
+                ),
+                (
+                    "direct_reclaim_end",
+                    Hook::Tracepoint("mm_vmscan_direct_reclaim_end"),
+                ),
             ],
             Self::CgroupEvents => &[
                 ("cgroup_created", Hook::Tracepoint("cgroup_mkdir")),
@@ -162,10 +171,7 @@ impl Probe {
     /// Members of kernel structs without which it cannot work.
     pub(super) const fn needs(self) -> &'static [Group] {
         match self {
-            Self::Cpu
-            | Self::Network
-            | Self::Reclaim
-            | Self::CgroupEvents => &[],
+            Self::Cpu | Self::Network | Self::Reclaim | Self::CgroupEvents => &[],
             Self::OomEvents => &[Group::Oom],
             Self::Scheduling => &[Group::Wait],
             Self::NearQuota => &[Group::Quota],

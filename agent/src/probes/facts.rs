@@ -58,7 +58,9 @@ impl FactsReader {
         while walk.read(&mut [0; 64])? > 0 {}
         // SAFETY: as above.
         let rows = unsafe { len.read_volatile() };
-        let rows = usize::try_from(rows).unwrap_or(usize::MAX).min(MAX_CGROUPS as usize);
+        let rows = usize::try_from(rows)
+            .unwrap_or(usize::MAX)
+            .min(MAX_CGROUPS as usize);
         if rows > self.mapped {
             let wanted = rows.next_power_of_two().min(MAX_CGROUPS as usize);
             self.rows = map(&self.map, wanted * size_of::<CgroupFacts>())?;

@@ -18,6 +18,7 @@ use super::offsets::Group;
 use super::quota::QuotaThresholds;
 use super::refusal::chain;
 use super::set::Probes;
+use super::stats::open_maps;
 use super::wanted::Wanted;
 
 /// The ring buffer, as something that the event loop can wait for.
@@ -55,6 +56,7 @@ impl Probes {
             links: HashMap::new(),
             root: None,
             object: None,
+            map_fds: Vec::new(),
         }
     }
 }
@@ -113,8 +115,12 @@ fn load(object: Object, wanted: Wanted, unified: Option<&Path>) -> Probes {
     for probe in Probe::ALL.into_iter().filter(|probe| wanted.has(*probe)) {
         loading.attach(probe, root.as_ref());
     }
+    loading.object.loaded();
     if !loading.runs(Probe::Cpu) {
-        loading.fail(Probe::Scheduling, "it comes with probe.cpu, which does not run");
+        loading.fail(
+            Probe::Scheduling,
+            "it comes with probe.cpu, which does not run",
+        );
     }
     // Events need their ring; without it their programs would fill it for nobody.
     let of_events = [Probe::CgroupEvents, Probe::OomEvents, Probe::NearQuota];
@@ -152,12 +158,17 @@ fn load(object: Object, wanted: Wanted, unified: Option<&Path>) -> Probes {
         facts,
         quota,
         events,
-        log: if wanted.bpf_log { log(&mut object) } else { None },
+        log: if wanted.bpf_log {
+            log(&mut object)
+        } else {
+            None
+        },
         health: health.into(),
         lost: object.take("LOST").ok(),
         links,
         root,
         object: Some(object),
+        map_fds: open_maps(),
     }
 }
 

@@ -13,6 +13,7 @@ mod offsets;
 mod quota;
 mod refusal;
 mod set;
+mod stats;
 mod syscall;
 mod wanted;
 
@@ -24,4 +25,5 @@ pub use health::{Health, ProbeHealth};
 pub use load::{EventSource, LogSource};
 pub use quota::QuotaThresholds;
 pub use set::Probes;
+pub use stats::ProgramTotals;
 pub use wanted::Wanted;

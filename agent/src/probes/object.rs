@@ -42,7 +42,8 @@ pub(super) enum Link {
 pub(super) struct Object {
     pub(super) ebpf: Ebpf,
     pub(super) offsets: Offsets,
-    btf: Btf,
+    /// The kernel's types, several MiB, until all programs are loaded.
+    btf: Option<Btf>,
     oom_takes_task: Option<bool>,
     has_accept: bool,
 }
@@ -85,31 +86,32 @@ impl Object {
         Ok(Self {
             ebpf,
             offsets,
-            btf,
+            btf: Some(btf),
             oom_takes_task,
             has_accept,
         })
     }
 
     /// Loads and attaches one program; one that was loaded before is only attached.
-    pub(super) fn attach(&mut self, part: Part, root: Option<&File>) -> Result<Option<Link>, String> {
+    pub(super) fn attach(
+        &mut self,
+        part: Part,
+        root: Option<&File>,
+    ) -> Result<Option<Link>, String> {
         let (name, hook) = self.variant(part)?;
         let Self { ebpf, btf, .. } = self;
+        let btf = btf.as_ref();
         let said = |e: ProgramError| refusal(&e);
-        let loaded = |result: Result<(), ProgramError>| match result {
-            Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
-            Err(error) => Err(refusal(&error)),
-        };
         Ok(match hook {
             Hook::Tracepoint(tracepoint) => {
                 let program: &mut BtfTracePoint = find(ebpf, name)?;
-                loaded(program.load(tracepoint, btf))?;
+                load(btf, |btf| program.load(tracepoint, btf))?;
                 let id = program.attach().map_err(said)?;
                 Some(Link::Tracepoint(program.take_link(id).map_err(said)?))
             }
             Hook::Entry(function) => {
                 let program: &mut FEntry = find(ebpf, name)?;
-                loaded(program.load(function, btf))?;
+                load(btf, |btf| program.load(function, btf))?;
                 let id = program.attach().map_err(said)?;
                 Some(Link::Entry(program.take_link(id).map_err(said)?))
             }
@@ -120,7 +122,7 @@ impl Object {
                     _ => CgroupSkbAttachType::Egress,
                 };
                 let program: &mut CgroupSkb = find(ebpf, name)?;
-                loaded(program.load())?;
+                load(btf, |_| program.load())?;
                 // A link always lets others count or filter here as well; 6.1 and 6.12 among
                 // others refuse the flag that would ask for it.
                 let id = program
@@ -130,14 +132,21 @@ impl Object {
             }
             Hook::Iterator => {
                 if !possible_cpus().is_some_and(|cpus| cpus <= MAX_ITERATED_CPUS) {
-                    return Err(format!("more than {MAX_ITERATED_CPUS} CPUs or an unknown count"));
+                    return Err(format!(
+                        "more than {MAX_ITERATED_CPUS} CPUs or an unknown count"
+                    ));
                 }
                 let program: &mut Iter = find(ebpf, name)?;
-                loaded(program.load("cgroup", btf))?;
+                load(btf, |btf| program.load("cgroup", btf))?;
                 None
             }
             Hook::With(_) => None,
         })
+    }
+
+    /// Frees what only loading needs.
+    pub(super) fn loaded(&mut self) {
+        self.btf = None;
     }
 
     /// The descriptor of a loaded program.
@@ -158,7 +167,10 @@ impl Object {
         T: TryFrom<Map>,
         T::Error: std::error::Error + 'static,
     {
-        let map = self.ebpf.take_map(name).ok_or_else(|| format!("the object has no map {name}"))?;
+        let map = self
+            .ebpf
+            .take_map(name)
+            .ok_or_else(|| format!("the object has no map {name}"))?;
         map.try_into().map_err(|e| chain(&e))
     }
 
@@ -179,11 +191,22 @@ impl Object {
                 Some(false) => Ok(("oom_pid", hook)),
                 None => Err("this kernel has no tracepoint mark_victim".to_owned()),
             },
-            (_, Hook::Entry(function)) if !self.has_accept => {
-                Err(format!("this kernel has no function {function} to attach to"))
-            }
+            (_, Hook::Entry(function)) if !self.has_accept => Err(format!(
+                "this kernel has no function {function} to attach to"
+            )),
             _ => Ok(part),
         }
+    }
+}
+
+/// Loads a program. Without the types it was loaded before, and can only be attached.
+fn load(
+    btf: Option<&Btf>,
+    load: impl FnOnce(&Btf) -> Result<(), ProgramError>,
+) -> Result<(), String> {
+    match btf.map(load) {
+        None | Some(Ok(()) | Err(ProgramError::AlreadyLoaded)) => Ok(()),
+        Some(Err(error)) => Err(refusal(&error)),
     }
 }
 
@@ -195,6 +218,8 @@ fn find<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
 where
     &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
 {
-    let program = ebpf.program_mut(name).ok_or_else(|| format!("no program {name}"))?;
+    let program = ebpf
+        .program_mut(name)
+        .ok_or_else(|| format!("no program {name}"))?;
     program.try_into().map_err(|e| chain(&e))
 }

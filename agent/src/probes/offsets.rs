@@ -53,6 +53,7 @@ const OFFSETS: &[(Group, &str, &[Term])] = &[
     (Group::Base, "CGROUP_KN", &[Member("cgroup", "kn")]),
     (Group::Base, "KERNFS_NODE_ID", &[Member("kernfs_node", "id")]),
     (Group::Base, "TASK_PID", &[Member("task_struct", "pid")]),
+    (Group::Base, "TASK_START", &[Member("task_struct", "start_time")]),
     (Group::Base, "TASK_RUNTIME", &[Member("task_struct", "se"), Member("sched_entity", "sum_exec_runtime")]),
     (Group::Oom, "TASK_TGID", &[Member("task_struct", "tgid")]),
     (Group::Wait, "TASK_RUN_DELAY", &[Member("task_struct", "sched_info"), Member("sched_info", "run_delay")]),
@@ -143,7 +144,9 @@ impl Term {
             Slot(enumeration, name) => types.enumerator(enumeration, name)? * ENTRY,
             PressureState(state) => {
                 // `u64 total[NR_PSI_AGGREGATORS][NR_PSI_STATES - 1]`
-                let row = types.enumerator("psi_states", "NR_PSI_STATES")?.saturating_sub(1);
+                let row = types
+                    .enumerator("psi_states", "NR_PSI_STATES")?
+                    .saturating_sub(1);
                 let clock = types.enumerator("psi_aggregators", "PSI_AVGS")?;
                 (clock * row + types.enumerator("psi_states", state)?) * ENTRY
             }

@@ -36,6 +36,8 @@ pub struct Probes {
     pub(super) links: HashMap<Probe, Vec<Link>>,
     pub(super) root: Option<File>,
     pub(super) object: Option<Object>,
+    /// Descriptors of the maps, to ask the kernel for their size.
+    pub(super) map_fds: Vec<i32>,
 }
 
 impl Probes {
@@ -77,7 +79,10 @@ impl Probes {
     /// # Errors
     /// When the kernel refuses it now.
     pub fn restore(&mut self, probe: Probe) -> Result<(), String> {
-        let object = self.object.as_mut().ok_or("the kernel side is not loaded")?;
+        let object = self
+            .object
+            .as_mut()
+            .ok_or("the kernel side is not loaded")?;
         let links = load::attach(object, probe, self.root.as_ref())?;
         self.links.insert(probe, links);
         self.set_health(ProbeHealth::healthy(probe.name(), probe.gives()));

@@ -47,6 +47,10 @@ pub fn status() -> Status {
         node_cpu_used_cores: Some(0.75),
         node_memory_used_bytes: Some(2 << 30),
         oom_kills_seen: 1,
+        kernel_side_cpu_cores: Some(0.001),
+        map_memory_bytes: Some(1 << 20),
+        tick_read_ms_p50: Some(0.5),
+        budget_cpu_cores: 0.1,
         links: vec![Link {
             name: "eth0".into(),
             up: true,
@@ -57,11 +61,7 @@ pub fn status() -> Status {
             tx_dropped: None,
         }],
         components: vec![
-            component(
-                "probe.cpu",
-                Health::Healthy,
-                "sched_switch, sched_stat_runtime",
-            ),
+            component("probe.cpu", Health::Healthy, "sched_switch"),
             component(
                 "probe.network",
                 Health::Degraded,
@@ -70,6 +70,7 @@ pub fn status() -> Status {
             component("cgroup.memory", Health::Unsupported, "no memory controller"),
             component("coordinator", Health::Off, "no address configured"),
         ],
+        ..Status::default()
     }
 }
 
@@ -105,16 +106,19 @@ pub fn workloads(tick: u32) -> Vec<Workload> {
             rx_packets_per_s: Some(700.0),
             tx_packets_per_s: Some(20.0),
             oom_kills: Some(0),
+            ..Usage::default()
         },
         limits: Limits {
             cpu_cores: Some(1.0),
             memory_high_bytes: Some(128 << 20),
             memory_max_bytes: None,
+            ..Limits::default()
         },
         targets: Limits {
             cpu_cores: Some(1.2),
             memory_high_bytes: Some(128 << 20),
             memory_max_bytes: Some(160 << 20),
+            ..Limits::default()
         },
         cpu_forecast: forecast(0.4),
         memory_forecast: forecast((90_u32 << 20).into()),

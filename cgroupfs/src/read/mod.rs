@@ -13,9 +13,10 @@ use std::path::Path;
 
 pub use cpu::CpuReading;
 pub use file::{FileBudget, FileProblem, Scratch};
-pub use memory::{MemoryEvents, MemoryReading};
+pub use memory::{MemoryEvents, MemoryReading, MemoryStat};
 
 use crate::dir::{CgroupRef, Dir};
+use crate::parse::Pressure;
 use cpu::CpuFiles;
 use memory::MemoryFiles;
 
@@ -76,6 +77,55 @@ impl CgroupReader {
             stat_every: stat_every.max(1),
             reads: 0,
         }))
+    }
+
+    /// Reads `memory.stat` alone; `None` when it is absent or bad.
+    pub fn read_memory_stat(
+        &mut self,
+        scratch: &mut Scratch,
+        problems: &mut Vec<FileProblem>,
+    ) -> Option<MemoryStat> {
+        self.memory.read_stat(&mut file::Pass {
+            dir: &self.dir,
+            budget: &self.budget,
+            scratch,
+            problems,
+            retry_absent: true,
+        })
+    }
+
+    /// Reads the pressure files alone: CPU, then memory.
+    pub fn read_pressure(
+        &mut self,
+        scratch: &mut Scratch,
+        problems: &mut Vec<FileProblem>,
+    ) -> (Option<Pressure>, Option<Pressure>) {
+        let mut pass = file::Pass {
+            dir: &self.dir,
+            budget: &self.budget,
+            scratch,
+            problems,
+            retry_absent: true,
+        };
+        (
+            self.cpu.read_pressure(&mut pass),
+            self.memory.read_pressure(&mut pass),
+        )
+    }
+
+    /// Reads the CPU time alone, in microseconds; `None` when it is absent or bad.
+    pub fn read_cpu_usage(
+        &mut self,
+        scratch: &mut Scratch,
+        problems: &mut Vec<FileProblem>,
+    ) -> Option<u64> {
+        self.cpu.read_usage(&mut file::Pass {
+            dir: &self.dir,
+            budget: &self.budget,
+            scratch,
+            problems,
+            retry_absent: true,
+        })
     }
 
     /// Reads all files that are there.

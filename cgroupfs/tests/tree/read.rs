@@ -132,7 +132,7 @@ const METRICS: [(&str, IsAbsent); 9] = [
     ("cpu.max", |r| r.cpu.max.is_none()),
     ("cpu.pressure", |r| r.cpu.pressure.is_none()),
     ("memory.current", |r| r.memory.current.is_none()),
-    ("memory.stat", |r| r.memory.inactive_file.is_none()),
+    ("memory.stat", |r| r.memory.stat.inactive_file.is_none()),
     ("memory.events", |r| r.memory.events.oom_kill.is_none()),
     ("memory.high", |r| r.memory.high.is_none()),
     ("memory.max", |r| r.memory.max.is_none()),
@@ -166,6 +166,7 @@ fn the_dear_file_is_read_at_each_nth_read() {
         seen.push(
             alive(reader.read(&mut scratch))
                 .memory
+                .stat
                 .inactive_file
                 .unwrap(),
         );
@@ -233,5 +234,5 @@ fn a_large_file_is_read_whole() {
     tree.add("a", "service");
     let filler: String = (0..2000).map(|key| format!("key{key} 1\n")).collect();
     tree.put("a/memory.stat", &format!("{filler}inactive_file 77\n"));
-    assert_eq!(read_once(&tree, "a").memory.inactive_file, Some(77));
+    assert_eq!(read_once(&tree, "a").memory.stat.inactive_file, Some(77));
 }

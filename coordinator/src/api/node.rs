@@ -178,10 +178,9 @@ fn usage(one: &Usage) -> status::Usage {
         memory_stall_share: one.memory_stall_share,
         rx_bytes_per_s: one.rx_bytes_per_s,
         tx_bytes_per_s: one.tx_bytes_per_s,
-        // Agents report packets on their own socket only.
-        rx_packets_per_s: None,
-        tx_packets_per_s: None,
         oom_kills: one.oom_kills,
+        // Agents show the rest on their own socket only.
+        ..status::Usage::default()
     }
 }
 
@@ -190,6 +189,7 @@ fn limits(one: &Limits) -> status::Limits {
         cpu_cores: one.cpu_cores,
         memory_high_bytes: one.memory_high_bytes,
         memory_max_bytes: one.memory_max_bytes,
+        ..status::Limits::default()
     }
 }
 

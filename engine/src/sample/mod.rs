@@ -2,8 +2,10 @@
 
 mod delta;
 mod raw;
+mod wait;
 mod window;
 
 pub use delta::{Usage, usage_between};
-pub use raw::{Limits, RawSample};
+pub use raw::{Limits, MemoryStat, RawSample, Scheduling, Tcp};
+pub use wait::{WAIT_BUCKETS, WaitHistogram};
 pub use window::PeakWindow;

@@ -17,6 +17,9 @@ pub const NODE: NodeFacts = NodeFacts {
     memory: Bytes::from_mib(16 * 1024),
 };
 pub const UNLIMITED: Limits = Limits {
+    cpu_period_us: None,
+    cpu_burst_us: None,
+    cpu_weight: None,
     cpu: Some(Cores(f64::INFINITY)),
     memory_high: Some(Bytes(u64::MAX)),
     memory_max: Some(Bytes(u64::MAX)),
