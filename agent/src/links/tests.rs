@@ -47,8 +47,26 @@ impl Hand {
     }
 
     async fn pair(&self, name: &str, peer: &str) {
+        self.try_pair(name, peer).await.unwrap();
+    }
+
+    async fn try_pair(&self, name: &str, peer: &str) -> Result<(), rtnetlink::Error> {
         let pair = LinkVeth::new(name, peer).build();
-        self.0.link().add(pair).execute().await.unwrap();
+        self.0.link().add(pair).execute().await
+    }
+
+    /// Can pairs be made here? If not, a line says so.
+    async fn pairs(&self) -> bool {
+        match self.try_pair("probe", "eborp").await {
+            Ok(()) => {
+                self.delete("probe").await;
+                true
+            }
+            Err(error) => {
+                println!("skipped: the kernel makes no pair of links: {error}");
+                false
+            }
+        }
     }
 
     async fn index(&self, name: &str) -> u32 {
@@ -96,9 +114,12 @@ async fn sees_the_loopback_link() {
 #[test]
 fn what_happens_to_a_link_is_told() {
     in_own_namespace(|| async {
+        let hand = Hand::new();
+        if !hand.pairs().await {
+            return;
+        }
         let links = Links::watch();
         until(&links, |all| is(all, "lo", false)).await;
-        let hand = Hand::new();
 
         hand.pair("left", "right").await;
         until(&links, |all| {
@@ -128,14 +149,25 @@ fn what_happens_to_a_link_is_told() {
 #[test]
 fn a_port_that_leaves_its_bridge_stays_a_link() {
     in_own_namespace(|| async {
-        let links = Links::watch();
         let hand = Hand::new();
+        if !hand.pairs().await {
+            return;
+        }
+        let links = Links::watch();
+        until(&links, |all| is(all, "lo", false)).await;
         hand.pair("port", "far").await;
         let bridge = LinkBridge::new("bridge").build();
         if let Err(error) = hand.0.link().add(bridge).execute().await {
             println!("skipped: no bridge can be made here: {error}");
             return;
         }
+        // A bridge that is up turns with its ports; only the port matters here.
+        hand.set("bridge", LinkMessageBuilder::down).await;
+        until(&links, |all| {
+            is(all, "bridge", false) && is(all, "port", false) && is(all, "far", false)
+        })
+        .await;
+        let before = *links.changes().borrow();
         let bridge = hand.index("bridge").await;
         hand.set("port", |link| link.controller(bridge)).await;
         hand.set("port", |link| link.controller(0)).await;
@@ -145,8 +177,7 @@ fn a_port_that_leaves_its_bridge_stays_a_link() {
             is(all, "fence", false) && is(all, "post", false)
         })
         .await;
-        let appeared = links.now().len() as u64;
-        assert_eq!(*links.changes().borrow(), appeared, "{:?}", links.now());
+        assert_eq!(*links.changes().borrow(), before + 2, "{:?}", links.now());
     });
 }
 
@@ -181,6 +212,9 @@ fn after_a_loss_the_links_are_listed_again() {
             .unwrap();
     }
     in_own_namespace(|| async {
+        if !Hand::new().pairs().await {
+            return;
+        }
         let links = Links::watch();
         until(&links, |all| is(all, "lo", false)).await;
         beside(async |hand| {
@@ -206,11 +240,15 @@ fn after_a_loss_the_links_are_listed_again() {
 #[test]
 fn the_last_clone_ends_the_tasks() {
     in_own_namespace(|| async {
+        let hand = Hand::new();
+        if !hand.pairs().await {
+            return;
+        }
         let links = Links::watch();
         until(&links, |all| is(all, "lo", false)).await;
         let other = links.clone();
         drop(links);
-        Hand::new().pair("a", "b").await;
+        hand.pair("a", "b").await;
         until(&other, |all| all.len() == 3).await;
         let mut changes = other.changes();
         let shared = Arc::downgrade(&other.shared);

@@ -1,6 +1,6 @@
 //! Closes triggers beside the event loop.
 //!
-//! The kernel waits for an RCU grace period (about 10 ms) when a live trigger goes. In the event
+//! The kernel waits for an RCU grace period (8 to 60 ms) when a live trigger goes. In the event
 //! loop that would hold up everything else, once for each.
 
 use std::fs::File;

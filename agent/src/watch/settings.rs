@@ -99,9 +99,9 @@ impl Stalls {
 /// What to watch, and bounds on how much.
 ///
 /// A trigger costs an open file and, with `CAP_SYS_RESOURCE`, a kernel thread per cgroup (`psimon`).
-/// It is dear to remove: the kernel waits for an RCU grace period then (8 to 24 ms on a machine
-/// with two busy CPUs, 6.18), be it in the `rmdir` of the cgroup or at the exit of the agent, which
-/// 128 triggers made take 5 s after `kill -9`. So cgroups have few.
+/// It is dear to remove: the kernel waits for an RCU grace period then (8 to 60 ms on 6.1 to 7.3),
+/// be it in the `rmdir` of the cgroup or at the exit of the agent, which 128 triggers made take 5 s
+/// after `kill -9`. So cgroups have few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Triggers on the node as a whole.

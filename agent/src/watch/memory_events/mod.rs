@@ -4,8 +4,8 @@
 //! first of a burst arrives at once. `memory.events` holds a cgroup and all below it;
 //! `memory.events.local` is left alone, since for a workload, a leaf, both say the same.
 //!
-//! Kernels before 7.0 do not say when a watched cgroup file goes with its cgroup, so whoever adds
-//! a cgroup has to remove it.
+//! Kernels up to 6.18 at least do not say when a watched cgroup file goes with its cgroup (7.3
+//! does), so whoever adds a cgroup has to remove it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
