@@ -13,7 +13,7 @@ use crate::apply::Applier;
 use crate::board::{Board, Published};
 use crate::config::Config;
 use crate::cost::{Act, Sampler, Shedder};
-use crate::host::{clock, facts, self_cost};
+use crate::host::{clock, facts, self_cost, trim};
 use crate::links::Links;
 use crate::pace::Pace;
 use crate::probes::{KernelEvent, ProbeHealth};
@@ -21,6 +21,9 @@ use crate::report::{Reporter, convert};
 use crate::sense::{Sensed, Sensor};
 use crate::show;
 
+/// Ticks after the start, and between two times, that memory is given back that is not needed.
+const TRIM_AFTER: u64 = 5;
+const TRIM_EVERY: u64 = 300;
 /// Ticks between two looks at the links' counters.
 const LINKS_EVERY: u64 = 10;
 
@@ -170,6 +173,9 @@ impl Node {
         let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
         self.show(at_unix_ms, workloads, decisions);
 
+        if self.pace.ticks() % TRIM_EVERY == TRIM_AFTER {
+            trim::startup_memory();
+        }
         if let Ok(end) = clock::monotonic() {
             let work = end.0.saturating_sub(now.0);
             self.pace.end(std::time::Duration::from_nanos(work));

@@ -225,6 +225,7 @@ impl State {
 
         let mut before = std::mem::take(&mut self.tracks);
         let most = changes::share(tick.workloads.workloads.len());
+        let ticks = history::ticks_for(tick.workloads.workloads.len());
         self.tracks.reserve(tick.workloads.workloads.len());
         for workload in &tick.workloads.workloads {
             let (id, mut track) = before
@@ -232,7 +233,7 @@ impl State {
                 .unwrap_or_else(|| (workload.id.clone(), Track::default()));
             track
                 .history
-                .push(self.number, &workload.usage, &workload.limits);
+                .push(self.number, &workload.usage, &workload.limits, ticks);
             track.changes.shrink(most);
             self.tracks.insert(id, track);
         }

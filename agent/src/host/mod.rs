@@ -6,3 +6,4 @@ pub mod facts;
 pub mod resident;
 pub mod self_cost;
 pub mod systemd;
+pub mod trim;

@@ -20,11 +20,12 @@ const WIDEN: [f64; QUANTILES.len()] = [0.0, 0.25, 0.5, 1.0];
 /// The recent past of one series, in fixed memory.
 #[derive(Debug, Clone)]
 pub struct Baseline {
-    values: [f64; HISTORY],
+    /// In 24 significant bits, which halves the largest part of what a series keeps.
+    values: [f32; HISTORY],
     /// Values seen, which also gives the place of the next one.
     seen: usize,
     /// Peak of the window that ended at each of the last ticks, for each horizon.
-    peaks: [[f64; SAMPLES]; HORIZONS.len()],
+    peaks: [[f32; SAMPLES]; HORIZONS.len()],
 }
 
 impl Default for Baseline {
@@ -40,12 +41,13 @@ impl Default for Baseline {
 impl Baseline {
     /// Adds the value of one tick. A tick without a value adds nothing.
     pub fn push(&mut self, value: f64) {
+        let value = value as f32;
         self.values[self.seen % HISTORY] = value;
         for (horizon, peaks) in HORIZONS.iter().zip(&mut self.peaks) {
             let window = (*horizon).min(self.seen + 1).min(HISTORY);
             let peak = (0..window)
                 .map(|back| self.values[(self.seen - back) % HISTORY])
-                .fold(value, f64::max);
+                .fold(value, f32::max);
             peaks[self.seen % SAMPLES] = peak;
         }
         self.seen += 1;
@@ -65,7 +67,7 @@ impl Baseline {
         for (h, horizon) in HORIZONS.iter().enumerate() {
             let mut sample = [0.0; SAMPLES];
             for (age, slot) in sample[..known].iter_mut().enumerate() {
-                let peak = self.peaks[h][(self.seen - 1 - age) % SAMPLES];
+                let peak = f64::from(self.peaks[h][(self.seen - 1 - age) % SAMPLES]);
                 // The window that ended `age` ticks ago lies `age + horizon` before the one to come.
                 *slot = peak + slope * (age + horizon) as f64;
             }
@@ -82,7 +84,7 @@ impl Baseline {
     /// Rise per tick that holds over every span; zero if the series does not climb steadily. A
     /// fall is not carried forward: the windows forget the old peaks soon enough.
     fn climb(&self) -> f64 {
-        let back = |ticks: usize| self.values[(self.seen - 1 - ticks) % HISTORY];
+        let back = |ticks: usize| f64::from(self.values[(self.seen - 1 - ticks) % HISTORY]);
         let longest = SLOPE_SPANS[SLOPE_SPANS.len() - 1];
         if self.seen <= longest {
             return 0.0;

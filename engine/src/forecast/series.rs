@@ -178,11 +178,12 @@ impl SeriesForecaster {
             if let Some(x) = value {
                 row.baseline.push(x);
             }
-        } else if let Some(x) = value {
+        } else if let Some(x) = value.filter(|x| begins(key.1, *x)) {
             let (features, input) = FeatureRow::start(key.1, x);
             let mut baseline = Baseline::default();
             baseline.push(x);
             self.index.insert(key, self.rows.len());
+            grow(&mut self.rows, 1);
             self.rows.push(Row {
                 key,
                 tick: self.tick,
@@ -194,8 +195,10 @@ impl SeriesForecaster {
                 forecast: None,
             });
             let width = self.state.width;
-            self.state.h.resize(self.rows.len() * width, 0.0);
-            self.state.c.resize(self.rows.len() * width, 0.0);
+            for numbers in [&mut self.state.h, &mut self.state.c] {
+                grow(numbers, width);
+                numbers.resize(self.rows.len() * width, 0.0);
+            }
         }
     }
 
@@ -316,6 +319,19 @@ impl SeriesForecaster {
             });
         }
         result
+    }
+}
+
+/// Does a series begin with this value? Many workloads never use the network; theirs begins with
+/// the first traffic, so that the silent ones cost nothing.
+fn begins(resource: Resource, value: f64) -> bool {
+    resource != Resource::Network || value > 0.0
+}
+
+/// Makes room for `more` numbers in small steps: doubling would leave megabytes unused.
+fn grow<T>(numbers: &mut Vec<T>, more: usize) {
+    if numbers.capacity() < numbers.len() + more {
+        numbers.reserve_exact(more.max(numbers.len() / 16));
     }
 }
 
