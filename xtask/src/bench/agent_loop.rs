@@ -1,16 +1,14 @@
 //! `cargo xtask bench loop`: accuracy and cost of the agent on this machine.
 
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use llmos_vm_tests::http;
 use serde_json::Value;
 
-use super::Numbers;
+use super::{Numbers, native, programs};
 use crate::run::System;
 use crate::step::{self, Steps};
-use crate::{build, cmd, paths};
 
 /// Long enough for a difference of one part in a thousand to show.
 const SECONDS: &str = "10";
@@ -24,11 +22,9 @@ pub fn run(release: bool) -> Result<Numbers> {
         "kernel programs need root; run this as root"
     );
     let mut steps = Steps::new();
-    build::run(release, &mut steps)?;
+    programs::build(&["llmos-agent", "llmos-coordinator"], release, &mut steps)?;
     let mut numbers = Numbers::default();
-    steps.run("counts against the kernel's own", || {
-        accuracy(release, &mut numbers)
-    })?;
+    steps.run("counts against the kernel's own", || accuracy(&mut numbers))?;
     steps.run("cost of a running agent", || cost(release, &mut numbers))?;
     let times = step::read_times();
     for name in ["setup_s", "test_s"] {
@@ -38,10 +34,8 @@ pub fn run(release: bool) -> Result<Numbers> {
 }
 
 /// A busy loop, a task that sleeps often, and a known transfer over the loopback device.
-fn accuracy(release: bool, numbers: &mut Numbers) -> Result<()> {
-    let mut program = Command::new(paths::binary("native-accuracy", release));
-    let answer = cmd::output(program.args(["--seconds", SECONDS]))?;
-    let answer: Value = serde_json::from_str(&answer).context("native-accuracy")?;
+fn accuracy(numbers: &mut Numbers) -> Result<()> {
+    let answer = native::ask("native-accuracy", &["--seconds", SECONDS])?;
     for name in ["cpu_err_pct", "net_err_pct"] {
         numbers.put(name, answer[name].as_f64());
     }

@@ -3,6 +3,7 @@
 mod agent_loop;
 mod native;
 mod numbers;
+mod programs;
 mod sense;
 
 use anyhow::{Result, bail};

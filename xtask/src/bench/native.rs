@@ -11,8 +11,8 @@ use crate::tied::tied;
 use crate::{cmd, paths};
 
 /// Runs `program ARGS` to its end and returns what it answered.
-pub fn ask(program: &str, args: &[&str], release: bool) -> Result<Value> {
-    let mut command = Command::new(paths::binary(program, release));
+pub fn ask(program: &str, args: &[&str]) -> Result<Value> {
+    let mut command = Command::new(paths::binary(program, false));
     command
         .args(args)
         .stdin(Stdio::null())

@@ -53,7 +53,9 @@ fn all(seconds: f64) -> Result<Value> {
     let mut answer = Map::new();
     let mut cpu = Vec::new();
     for case in &measure::CPU {
-        cpu.extend(show(measure::one(&mut kernel, &load, case, seconds)?));
+        cpu.extend(show(
+            measure::one(&mut kernel, &load, case, seconds)?.compared,
+        ));
     }
     cpu.extend(show(measure::moved(&mut kernel, &load, seconds)?));
     put(&mut answer, "cpu_err_pct_max", Ok(cpu));
@@ -61,7 +63,13 @@ fn all(seconds: f64) -> Result<Value> {
     let mut wait = kernel.need(Probe::Scheduling).map(|()| Vec::new());
     for case in &measure::WAIT {
         wait = wait.and_then(|mut wait: Vec<Compared>| {
-            wait.extend(show(measure::one(&mut kernel, &load, case, seconds)?));
+            let outcome = measure::one(&mut kernel, &load, case, seconds)?;
+            wait.extend(show(outcome.compared));
+            for (name, q) in [("p50", 0.5), ("p99", 0.99)] {
+                let ns = outcome.waits.and_then(|waits| waits.quantile_ns(q));
+                let name = format!("{}_wait_us_{name}", measure::key(case.name));
+                answer.insert(name, json!(ns.map(|ns| ns / 1e3)));
+            }
             Ok(wait)
         });
     }
@@ -77,7 +85,7 @@ fn put(answer: &mut Map<String, Value>, key: &str, compared: Result<Vec<Compared
         Ok(all) => {
             answer.insert(key.to_owned(), json!(measure::worst(&all)));
             for one in all {
-                let name = format!("{}_err_pct", one.key());
+                let name = format!("{}_err_pct", measure::key(&one.what));
                 answer.insert(name, json!(one.error_pct()));
             }
         }

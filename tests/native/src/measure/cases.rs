@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use llmos_agent::probes::Probe;
+use llmos_engine::sample::WaitHistogram;
 use nix::unistd::Pid;
 
 use super::{Compared, Kernel, since};
@@ -106,11 +107,20 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
+/// What came of one load.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Each account against its truth.
+    pub compared: Vec<Compared>,
+    /// The waits by length, of a load for which waits are compared.
+    pub waits: Option<WaitHistogram>,
+}
+
 /// Runs one load in a cgroup of its own and compares.
 ///
 /// # Errors
 /// When the counters cannot be read or the load fails.
-pub fn one(kernel: &mut Kernel, load: &Path, case: &Case, seconds: f64) -> Result<Vec<Compared>> {
+pub fn one(kernel: &mut Kernel, load: &Path, case: &Case, seconds: f64) -> Result<Outcome> {
     let cgroup = TestCgroup::make(&kernel.root, "one")?;
     let args = (case.args)(seconds, allowed_cpus()?.len());
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -125,7 +135,7 @@ pub fn one(kernel: &mut Kernel, load: &Path, case: &Case, seconds: f64) -> Resul
     load.finish()?;
 
     let scheduling = kernel.need(Probe::Scheduling).is_ok();
-    let mut compared = Vec::new();
+    let (mut compared, mut waits) = (Vec::new(), None);
     let mut add = |what: &str, counted, truth| {
         let what = format!("{}: {what}", case.name);
         compared.push(Compared::new(what, counted, truth));
@@ -140,10 +150,11 @@ pub fn one(kernel: &mut Kernel, load: &Path, case: &Case, seconds: f64) -> Resul
                 add("waits", counted.waits, tasks.waits);
                 let in_buckets: u64 = counted.wait_buckets.iter().map(|n| u64::from(*n)).sum();
                 add("waits in the histogram", in_buckets, counted.waits);
+                waits = Some(WaitHistogram(counted.wait_buckets));
             }
         }
     }
-    Ok(compared)
+    Ok(Outcome { compared, waits })
 }
 
 /// Waits until all tasks of a process sleep; their accounts then.

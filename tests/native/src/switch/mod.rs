@@ -3,10 +3,12 @@
 mod floor;
 mod pingpong;
 mod programs;
+mod report;
 
 pub use floor::EmptyProgram;
 pub use pingpong::{Means, Slice, slice};
 pub use programs::{ProgramRuns, Switches, on_the_scheduler_path};
+pub use report::{Plan, measure};
 
 /// The median; nothing of nothing.
 #[must_use]

@@ -11,9 +11,9 @@ use crate::step::Steps;
 const SECONDS: &str = "10";
 
 /// Each load for ten seconds: CPU, switches, waits, traffic.
-pub fn run(release: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
+pub fn run(_: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
     let answer = steps.run("counts against the kernel's own accounts", || {
-        native::ask("native-accuracy", &["--all", "--seconds", SECONDS], release)
+        native::ask("native-accuracy", &["--all", "--seconds", SECONDS])
     })?;
     take(&answer, numbers);
     Ok(())

@@ -21,7 +21,7 @@ pub fn run(release: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()
         let mut system = System::start_in(&paths::target().join("run-bench"), None, release)?;
         sleep(WARM_UP);
         let pid = system.agent_pid()?.to_string();
-        let answer = native::ask("native-churn", &["--agent", &pid], release);
+        let answer = native::ask("native-bench", &["churn", "--agent", &pid]);
         let status = http::get(&system.socket, "/v1/status");
         system.stop()?;
         accuracy::take(&answer?, numbers);

@@ -65,7 +65,7 @@ impl Cost {
 }
 
 fn measure(groups: usize, release: bool) -> Result<Cost> {
-    let crowd = Crowd::make(groups, release)?;
+    let crowd = Crowd::make(groups)?;
     let mut system = System::start_in(&paths::target().join("run-bench"), None, release)?;
     sleep(WARM_UP);
     let pid = system.agent_pid()?;

@@ -16,16 +16,16 @@ pub struct Crowd {
 
 impl Crowd {
     /// Makes so many and returns when all are there.
-    pub fn make(groups: usize, release: bool) -> Result<Self> {
-        let mut command = Command::new(paths::binary("native-crowd", release));
+    pub fn make(groups: usize) -> Result<Self> {
+        let mut command = Command::new(paths::binary("native-bench", false));
         command
-            .arg(groups.to_string())
+            .args(["crowd", &groups.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = tied(&mut command)
             .spawn()
-            .context("cannot start native-crowd")?;
-        let stdout = child.stdout.take().context("no output of native-crowd")?;
+            .context("cannot start native-bench")?;
+        let stdout = child.stdout.take().context("no output of native-bench")?;
         let mut crowd = Self {
             child,
             output: BufReader::new(stdout),
@@ -38,12 +38,12 @@ impl Crowd {
     pub fn finish(mut self) -> Result<()> {
         let input = self.child.stdin.as_mut();
         input
-            .context("no input of native-crowd")?
+            .context("no input of native-bench")?
             .write_all(b"check\n")?;
         self.expect("done")?;
         drop(self.child.stdin.take());
         let status = self.child.wait()?;
-        ensure!(status.success(), "native-crowd ended with {status}");
+        ensure!(status.success(), "native-bench ended with {status}");
         Ok(())
     }
 
@@ -52,7 +52,7 @@ impl Crowd {
         self.output.read_line(&mut line)?;
         ensure!(
             line.starts_with(word),
-            "native-crowd said {:?} instead of {word}",
+            "native-bench said {:?} instead of {word}",
             line.trim()
         );
         Ok(())

@@ -14,14 +14,15 @@ mod table;
 
 use anyhow::{Result, bail, ensure};
 
-use super::Numbers;
-use crate::build;
+use super::{Numbers, programs};
 use crate::step::Steps;
 
 /// A part: its name on the command line, what it does, and the work.
 struct Part {
     name: &'static str,
     what: &'static str,
+    /// Programs that are measured, beside the measuring ones.
+    subjects: &'static [&'static str],
     run: fn(bool, &mut Steps, &mut Numbers) -> Result<()>,
 }
 
@@ -29,26 +30,31 @@ const PARTS: [Part; 5] = [
     Part {
         name: "accuracy",
         what: "each load for 10 s, counted against the kernel's own accounts",
+        subjects: &[],
         run: accuracy::run,
     },
     Part {
         name: "switch",
         what: "what the probes add to a context switch",
+        subjects: &[],
         run: switch::run,
     },
     Part {
         name: "cost",
         what: "the agent at 100 and 1,000 cgroups, once a second, forecasts on",
+        subjects: &["llmos-agent", "llmos-coordinator"],
         run: cost::run,
     },
     Part {
         name: "churn",
         what: "the agent while 10,000 cgroups come and go",
+        subjects: &["llmos-agent", "llmos-coordinator"],
         run: churn::run,
     },
     Part {
         name: "machine",
         what: "what needs an emulated machine: peers, and bursts against a quota",
+        subjects: &["llmos-agent", "llmosctl", "vm-peers", "vm-workload"],
         run: machine::run,
     },
 ];
@@ -66,11 +72,19 @@ pub fn run(release: bool, only: Option<&str>) -> Result<()> {
         "kernel programs need root; run this as root"
     );
     let mut steps = Steps::new();
-    build::run(release, &mut steps)?;
+    let asked = |part: &Part| only.is_none_or(|only| only == part.name);
+    let mut subjects: Vec<&str> = PARTS
+        .iter()
+        .filter(|part| asked(part))
+        .flat_map(|part| part.subjects.iter().copied())
+        .collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    programs::build(&subjects, release, &mut steps)?;
     let mut numbers = Numbers::default();
     let mut failed = Vec::new();
     for part in &PARTS {
-        if only.is_some_and(|only| only != part.name) {
+        if !asked(part) {
             let reason = format!("part {} was not asked for", part.name);
             table::fill(part.name, &reason, &mut numbers);
             continue;
@@ -84,7 +98,12 @@ pub fn run(release: bool, only: Option<&str>) -> Result<()> {
         }
         table::fill(part.name, "this part did not measure it", &mut numbers);
     }
-    table::print(&numbers);
+    let asked: Vec<&str> = PARTS
+        .iter()
+        .filter(|part| asked(part))
+        .map(|part| part.name)
+        .collect();
+    table::print(&asked, &numbers);
     steps.table("bench sense");
     numbers.write("sense")?;
     ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));

@@ -145,13 +145,13 @@ pub fn fill(part: &str, reason: &str, numbers: &mut Numbers) {
     }
 }
 
-/// Prints the figures with their limits, then every other figure.
-pub fn print(numbers: &Numbers) {
+/// Prints the figures of these parts with their limits, then every other figure.
+pub fn print(parts: &[&str], numbers: &Numbers) {
     println!(
         "\n{:<30} {:>10}  {:<9} {:<7}",
         "figure", "value", "limit", "within"
     );
-    for figure in &FIGURES {
+    for figure in FIGURES.iter().filter(|f| parts.contains(&f.part)) {
         let (limit, within) = judge(figure.limit, numbers.get(figure.key));
         println!(
             "{:<30} {:>10}  {limit:<9} {within:<7} {}",

@@ -1,8 +1,6 @@
 //! Bytes and packets of each cgroup are exactly those that its namespace's IP layer counts.
 
-mod common;
-
-use common::{LOAD, SECONDS, can_run, kernel};
+use crate::common::{LOAD, SECONDS, can_run, kernel};
 use llmos_native_tests::measure;
 
 #[test]

@@ -1,11 +1,9 @@
 //! A measuring program that is told to end leaves no cgroup and no process behind.
 
-mod common;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use common::can_run;
+use crate::common::can_run;
 use llmos_cgroupfs::Root;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,8 +13,8 @@ fn a_crowd_that_is_told_to_end_leaves_nothing() {
     if !can_run("a_crowd_that_is_told_to_end_leaves_nothing") {
         return;
     }
-    let mut crowd = Command::new(env!("CARGO_BIN_EXE_native-crowd"))
-        .arg("5")
+    let mut crowd = Command::new(env!("CARGO_BIN_EXE_native-bench"))
+        .args(["crowd", "5"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

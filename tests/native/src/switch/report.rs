@@ -1,55 +1,51 @@
-//! Prints what the probes add to a context switch as one JSON object with flat keys: by the kernel's
-//! own statistics, and by a benchmark with the probes off and on in turn.
+//! What the probes add to a context switch, as figures under flat keys: by the kernel's own
+//! statistics, and by a benchmark with the probes off and on in turn.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use aya::sys::{Stats, enable_stats};
-use clap::Parser;
 use llmos_agent::probes::{Probe, Wanted};
-use llmos_native_tests::measure::{self, Kernel};
-use llmos_native_tests::switch::{
-    EmptyProgram, Means, Switches, median, on_the_scheduler_path, slice,
-};
 use serde_json::{Map, Value, json};
 
-#[derive(Debug, Parser)]
-struct Arguments {
+use super::{EmptyProgram, Means, Switches, median, on_the_scheduler_path, slice};
+use crate::measure::Kernel;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
     /// How often probes are put on and off.
-    #[arg(long, default_value_t = 11)]
-    rounds: u32,
-    /// Milliseconds of each slice.
-    #[arg(long, default_value_t = 400)]
-    slice_ms: u64,
+    pub rounds: u32,
+    /// Length of each slice.
+    pub slice: Duration,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    if let Some(obstacle) = measure::obstacle() {
-        bail!("kernel programs cannot be loaded here: {obstacle}");
-    }
-    ensure!(arguments.rounds > 0, "at least one round");
+/// Measures; progress goes to standard error.
+///
+/// # Errors
+/// When programs cannot be loaded here or a benchmark fails.
+pub fn measure(plan: &Plan) -> Result<Value> {
+    ensure!(plan.rounds > 0, "at least one round");
     let mut answer = Map::new();
-    slowdown(&arguments, &mut answer)?;
-    statistics(&arguments, &mut answer)?;
-    println!("{}", Value::from(answer));
-    Ok(())
+    slowdown(plan, &mut answer)?;
+    statistics(plan, &mut answer)?;
+    Ok(answer.into())
 }
 
 /// The benchmark with the probes off and on in turn; each ratio is of two neighbours in time.
-fn slowdown(arguments: &Arguments, answer: &mut Map<String, Value>) -> Result<()> {
-    let duration = Duration::from_millis(arguments.slice_ms);
+fn slowdown(plan: &Plan, answer: &mut Map<String, Value>) -> Result<()> {
+    let duration = plan.slice;
     for (name, means) in [("pipe", Means::Pipe), ("futex", Means::Futex)] {
         let (mut off, mut on, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 1..=arguments.rounds {
+        for round in 1..=plan.rounds {
             let without = slice(means, duration)?.ns;
             let kernel = Kernel::load(Wanted::all(), &[Probe::Cpu])?;
             let with = slice(means, duration)?.ns;
             drop(kernel);
             eprintln!(
                 "  {name} {round}/{}: {without:.0} ns a switch without probes, {with:.0} ns with",
-                arguments.rounds
+                plan.rounds
             );
             off.push(without);
             on.push(with);
@@ -68,13 +64,13 @@ fn slowdown(arguments: &Arguments, answer: &mut Map<String, Value>) -> Result<()
 
 /// The kernel's own statistics while two tasks do nothing but switch. They read the clock twice a
 /// run, which is in their figures; an empty program shows how much that is.
-fn statistics(arguments: &Arguments, answer: &mut Map<String, Value>) -> Result<()> {
-    let duration = Duration::from_millis(arguments.slice_ms);
+fn statistics(plan: &Plan, answer: &mut Map<String, Value>) -> Result<()> {
+    let duration = plan.slice;
     let _statistics = enable_stats(Stats::RunTime).context("the kernel's BPF statistics")?;
     let empty = EmptyProgram::attach()?;
     let paths = on_the_scheduler_path()?;
     let mut floor = Vec::new();
-    for _ in 0..arguments.rounds {
+    for _ in 0..plan.rounds {
         let (cost, _) = one(&paths, duration)?;
         floor.push(cost.values().sum());
     }
@@ -85,12 +81,12 @@ fn statistics(arguments: &Arguments, answer: &mut Map<String, Value>) -> Result<
     let paths = on_the_scheduler_path()?;
     let mut totals = Vec::new();
     let mut each: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for round in 1..=arguments.rounds {
+    for round in 1..=plan.rounds {
         let (cost, switches) = one(&paths, duration)?;
         let total: f64 = cost.values().sum();
         eprintln!(
             "  statistics {round}/{}: {total:.1} ns a switch, {switches} switches",
-            arguments.rounds
+            plan.rounds
         );
         totals.push(total);
         for (name, ns) in cost {
