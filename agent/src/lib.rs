@@ -21,5 +21,6 @@ pub mod sense;
 pub mod show;
 pub mod start;
 pub mod status;
+pub mod tally;
 pub mod telemetry;
 pub mod watch;

@@ -20,10 +20,14 @@ use crate::probes::{KernelEvent, ProbeHealth};
 use crate::report::{Reporter, convert};
 use crate::sense::{Sensed, Sensor};
 use crate::show;
+use crate::tally::Tally;
+use crate::watch::{WatchEvent, Watches};
 
 /// Ticks after the start, and between two times, that memory is given back that is not needed.
 const TRIM_AFTER: u64 = 5;
 const TRIM_EVERY: u64 = 300;
+/// Ticks between two times that the files to watch are dealt anew.
+const WATCHES_EVERY: u64 = 30;
 /// Ticks between two looks at the links' counters.
 const LINKS_EVERY: u64 = 10;
 
@@ -86,6 +90,8 @@ pub struct Node {
     pace: Pace,
     sampler: Sampler,
     shedder: Shedder,
+    tally: Tally,
+    watch_health: Vec<ProbeHealth>,
     model_error: Option<String>,
     busy: Option<(Timestamp, f64)>,
     busy_cores: Option<f64>,
@@ -119,6 +125,8 @@ impl Node {
         Self {
             pace: Pace::new(parts.config.tick),
             sampler: Sampler::default(),
+            tally: Tally::default(),
+            watch_health: Vec::new(),
             shedder: Shedder::new(parts.config.budget.cpu_cores),
             config: parts.config,
             identity: parts.identity,
@@ -140,8 +148,36 @@ impl Node {
     pub fn kernel_events(&mut self, events: &[KernelEvent]) {
         let Ok(now) = clock::monotonic() else { return };
         for event in events {
+            self.tally.kernel(event);
             self.sensor.event(event, now);
         }
+    }
+
+    /// Takes in what the kernel announced through a file.
+    pub fn announced(&mut self, event: &WatchEvent) {
+        self.tally.watch(event);
+        tracing::debug!(?event, "announced");
+    }
+
+    /// Events come no more: the tree is scanned more often from now on.
+    pub fn ring_failed(&mut self, cause: &str) {
+        tracing::error!(cause, "events are lost; the tree is scanned instead");
+        self.sensor.probes.events_failed(cause);
+    }
+
+    /// Watches the workloads that are there; those that opted in have the first claim on what is
+    /// scarce.
+    pub fn choose_watches(&mut self, watches: &mut Watches) {
+        let tree = self.sensor.tree();
+        for known in tree.iter() {
+            watches.add(known.id, &known.path);
+        }
+        if self.pace.ticks() % WATCHES_EVERY == 1 {
+            watches.retain(|id| tree.get(id).is_some());
+            let opted_in = tree.iter().filter(|k| self.config.policy_for(&k.path).1);
+            watches.prefer(opted_in.map(|known| known.id));
+        }
+        self.watch_health = watches.health().into();
     }
 
     /// One tick of the loop.
@@ -367,7 +403,7 @@ impl Node {
             node_cpu_used_cores: self.busy_cores,
             node_memory_used_bytes: facts::memory_used(),
             oom_kills_seen: self.sensor.oom_kills(),
-            events: self.events(),
+            events: self.tally.shown(),
             links: self.links.now(),
             components: self.components(),
         }
@@ -383,18 +419,6 @@ impl Node {
         costs.iter().map(program).collect()
     }
 
-    fn events(&self) -> Vec<status::EventCount> {
-        [
-            ("oom-kill", self.sensor.oom_kills()),
-            ("near-quota", self.sensor.near_quota_seen()),
-        ]
-        .map(|(kind, count)| status::EventCount {
-            kind: kind.to_owned(),
-            count,
-        })
-        .into()
-    }
-
     /// All parts and how they are.
     fn components(&self) -> Vec<Component> {
         let mut all: Vec<Component> = self
@@ -403,6 +427,7 @@ impl Node {
             .iter()
             .map(ProbeHealth::component)
             .collect();
+        all.extend(self.watch_health.iter().map(ProbeHealth::component));
         all.push(self.links.health().component());
         all.push(match &self.model_error {
             Some(error) => {

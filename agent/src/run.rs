@@ -10,6 +10,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::host::systemd;
 use crate::node::Node;
 use crate::probes::{EventSource, KernelEvent, LogSource, decode};
+use crate::watch::{WatchEvent, Watches};
 
 /// Records taken from the ring per wake, so that a storm of events cannot starve the tick.
 const RECORDS_PER_WAKE: usize = 1024;
@@ -21,6 +22,10 @@ pub enum Event {
     Tick,
     /// The kernel side reported something.
     Kernel(Vec<KernelEvent>),
+    /// The kernel announced something through a file.
+    Watch(WatchEvent),
+    /// The event ring cannot be read any more, for this cause.
+    RingFailed(String),
     /// Somebody asked the agent to stop, by the signal of this name.
     Stop(&'static str),
 }
@@ -30,12 +35,13 @@ pub struct Events {
     ticker: Interval,
     kernel: Option<EventSource>,
     kernel_log: Option<LogSource>,
+    watches: Watches,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Events {
-    /// Ticks of this length, the ring buffer, and the signals to stop.
+    /// Ticks of this length, the ring buffer, files to watch, and the signals to stop.
     ///
     /// # Errors
     /// When signal handlers cannot be installed.
@@ -43,6 +49,7 @@ impl Events {
         tick: Duration,
         kernel: Option<EventSource>,
         kernel_log: Option<LogSource>,
+        watches: Watches,
     ) -> std::io::Result<Self> {
         let mut ticker = interval(tick);
         // A late tick is not made up for: the next one sees the sum anyway.
@@ -51,6 +58,7 @@ impl Events {
             ticker,
             kernel,
             kernel_log,
+            watches,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
@@ -64,7 +72,14 @@ impl Events {
                 _ = self.terminate.recv() => return Event::Stop("SIGTERM"),
                 _ = self.interrupt.recv() => return Event::Stop("SIGINT"),
                 _ = self.ticker.tick() => return Event::Tick,
-                events = drain(&mut self.kernel) => return Event::Kernel(events),
+                events = drain(&mut self.kernel) => return match events {
+                    Ok(events) => Event::Kernel(events),
+                    Err(cause) => {
+                        self.kernel = None;
+                        Event::RingFailed(cause)
+                    }
+                },
+                event = self.watches.next() => return Event::Watch(event),
                 () = flush(&mut self.kernel_log) => {}
             }
         }
@@ -77,26 +92,25 @@ pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str
         match events.next().await {
             Event::Tick => {
                 node.tick();
+                node.choose_watches(&mut events.watches);
                 systemd::alive();
             }
             Event::Kernel(events) => node.kernel_events(&events),
+            Event::Watch(event) => node.announced(&event),
+            Event::RingFailed(cause) => node.ring_failed(&cause),
             Event::Stop(signal) => return signal,
         }
     }
 }
 
 /// Waits for records and decodes them; never ends when there is no ring.
-async fn drain(source: &mut Option<EventSource>) -> Vec<KernelEvent> {
+async fn drain(source: &mut Option<EventSource>) -> Result<Vec<KernelEvent>, String> {
     let Some(ring) = source else {
         return std::future::pending().await;
     };
     let mut guard = match ring.readable_mut().await {
         Ok(guard) => guard,
-        Err(error) => {
-            tracing::error!(%error, "the event ring failed; the tree is scanned instead");
-            *source = None;
-            return std::future::pending().await;
-        }
+        Err(error) => return Err(format!("the event ring failed: {error}")),
     };
     let mut events = Vec::new();
     let mut drained = false;
@@ -110,7 +124,7 @@ async fn drain(source: &mut Option<EventSource>) -> Vec<KernelEvent> {
     if drained {
         guard.clear_ready();
     }
-    events
+    Ok(events)
 }
 
 /// Passes debug logs of the kernel side on; never ends when they are not wanted.

@@ -19,6 +19,7 @@ use crate::report::{ReportError, Reporter};
 use crate::run::{self, Events};
 use crate::sense::Sensor;
 use crate::status::{StatusError, StatusServer};
+use crate::watch::{Settings, Stalls, Watches};
 
 /// Open files left for everything but cgroup readers: sockets, maps, programs, links.
 const OTHER_FILES: u64 = 256;
@@ -111,7 +112,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         tracing::info!(part = part.name, state = ?part.state, "{}", part.cause);
     }
     let server = StatusServer::start(&config.socket, config.metrics.listen, board).await?;
-    let mut events = Events::new(config.tick, ring, kernel_log).map_err(StartError::Signals)?;
+    let watches = Watches::new(root.path().to_owned(), watch_settings(&config));
+    let mut events =
+        Events::new(config.tick, ring, kernel_log, watches).map_err(StartError::Signals)?;
     tracing::info!(socket = %config.socket.display(), mode = ?config.mode, "ready");
     systemd::ready();
 
@@ -145,6 +148,19 @@ fn starting(config: &Config, identity: &Identity) -> llmos_proto::status::Status
         started_unix_ms: identity.started_unix_ms,
         now_unix_ms: clock::wall_ms(),
         ..Default::default()
+    }
+}
+
+/// Files are watched where events are wanted.
+fn watch_settings(config: &Config) -> Settings {
+    if config.probes.events {
+        return Settings::default();
+    }
+    Settings {
+        node: Stalls::default(),
+        cgroups: Stalls::default(),
+        memory_events: false,
+        ..Settings::default()
     }
 }
 

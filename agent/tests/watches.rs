@@ -92,7 +92,11 @@ impl Group {
         }
     }
 
+    /// Ends all that runs in the group, which is more than the shells that were started.
     fn end_children(&mut self) {
+        if let Err(error) = fs::write(self.dir().join("cgroup.kill"), "1") {
+            println!("cgroup.kill: {error}");
+        }
         for child in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
@@ -108,6 +112,9 @@ impl Drop for Group {
         let until = Instant::now() + DEADLINE;
         while self.dir().exists() && fs::remove_dir(self.dir()).is_err() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
+        }
+        if self.dir().exists() {
+            println!("left behind: {}", self.dir().display());
         }
     }
 }

@@ -136,6 +136,11 @@ impl Tree {
         self.known.values_mut()
     }
 
+    /// All workloads, ordered by id, to look at.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.known.values()
+    }
+
     /// All workloads, beginning with this one.
     pub fn iter_from(&mut self, first: Option<CgroupId>) -> impl Iterator<Item = &mut Known> {
         let first = first.unwrap_or(CgroupId(0));

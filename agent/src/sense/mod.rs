@@ -58,7 +58,6 @@ pub struct Sensor {
     lost_events: u64,
     oom_kills: u64,
     near_quota: HashMap<CgroupId, u64>,
-    near_quota_seen: u64,
     near_quota_share: f64,
     ticks: u64,
     page: u64,
@@ -87,7 +86,6 @@ impl Sensor {
             lost_events: 0,
             oom_kills: 0,
             near_quota: HashMap::new(),
-            near_quota_seen: 0,
             near_quota_share,
             ticks: 0,
             page: self_cost::page_bytes(),
@@ -106,12 +104,6 @@ impl Sensor {
     #[must_use]
     pub fn oom_kills(&self) -> u64 {
         self.oom_kills
-    }
-
-    /// Near-quota events that came.
-    #[must_use]
-    pub fn near_quota_seen(&self) -> u64 {
-        self.near_quota_seen
     }
 
     /// What the kernel side lost, as of the last tick.
@@ -200,7 +192,6 @@ impl Sensor {
                 );
             }
             KernelEvent::NearQuota { id, .. } => {
-                self.near_quota_seen += 1;
                 *self.near_quota.entry(*id).or_default() += 1;
             }
         }
