@@ -16,7 +16,7 @@ use crate::cost::{Act, Sampler, Shedder};
 use crate::host::{clock, facts, self_cost, trim};
 use crate::links::Links;
 use crate::pace::Pace;
-use crate::probes::{KernelEvent, ProbeHealth};
+use crate::probes::{KernelEvent, Probe, ProbeHealth};
 use crate::report::{Reporter, convert};
 use crate::sense::{Sensed, Sensor};
 use crate::show;
@@ -409,6 +409,22 @@ impl Node {
         }
     }
 
+    /// What the agent costs beside what it may cost; nothing before it was measured.
+    fn budget_health(&self) -> Option<ProbeHealth> {
+        let used = self.pace.cpu_cores()? + self.sampler.cores()?;
+        let budget = self.shedder.budget_cores();
+        let mut cause = format!("{used:.3} of {budget} cores");
+        let gone: Vec<&str> = self.shedder.gone().map(Probe::name).collect();
+        if !gone.is_empty() {
+            cause = format!("{cause}; given up: {}", gone.join(", "));
+        }
+        Some(if used > budget || !gone.is_empty() {
+            ProbeHealth::degraded("budget", cause)
+        } else {
+            ProbeHealth::healthy("budget", cause)
+        })
+    }
+
     fn programs(&self) -> Vec<status::Program> {
         let costs = self.sampler.programs().unwrap_or_default();
         let program = |cost: &crate::cost::ProgramCost| status::Program {
@@ -428,6 +444,7 @@ impl Node {
             .map(ProbeHealth::component)
             .collect();
         all.extend(self.watch_health.iter().map(ProbeHealth::component));
+        all.extend(self.budget_health().as_ref().map(ProbeHealth::component));
         all.push(self.links.health().component());
         all.push(match &self.model_error {
             Some(error) => {

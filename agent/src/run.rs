@@ -95,7 +95,15 @@ pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str
                 node.choose_watches(&mut events.watches);
                 systemd::alive();
             }
-            Event::Kernel(events) => node.kernel_events(&events),
+            Event::Kernel(kernel) => {
+                // Most kernels do not tell a watch that its cgroup is gone.
+                for event in &kernel {
+                    if let KernelEvent::CgroupRemoved { id, .. } = event {
+                        events.watches.remove(*id);
+                    }
+                }
+                node.kernel_events(&kernel);
+            }
             Event::Watch(event) => node.announced(&event),
             Event::RingFailed(cause) => node.ring_failed(&cause),
             Event::Stop(signal) => return signal,

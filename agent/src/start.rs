@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use llmos_cgroupfs::{Root, RootError};
+use llmos_engine::policy::Mode;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::apply::{Applier, ApplyError};
@@ -151,16 +152,24 @@ fn starting(config: &Config, identity: &Identity) -> llmos_proto::status::Status
     }
 }
 
-/// Files are watched where events are wanted.
+/// Files are watched where events are wanted. A trigger makes the removal of its cgroup some
+/// milliseconds slower, so only an agent that acts on cgroups sets triggers on them.
 fn watch_settings(config: &Config) -> Settings {
+    let default = Settings::default();
     if config.probes.events {
-        return Settings::default();
+        return match config.mode {
+            Mode::Enforce => default,
+            Mode::Observe => Settings {
+                cgroups: Stalls::default(),
+                ..default
+            },
+        };
     }
     Settings {
         node: Stalls::default(),
         cgroups: Stalls::default(),
         memory_events: false,
-        ..Settings::default()
+        ..default
     }
 }
 

@@ -131,7 +131,7 @@ impl Object {
                 Some(Link::Packets(program.take_link(id).map_err(said)?))
             }
             Hook::Iterator => {
-                if !possible_cpus().is_some_and(|cpus| cpus <= MAX_ITERATED_CPUS) {
+                if possible_cpus().is_none_or(|cpus| cpus > MAX_ITERATED_CPUS) {
                     return Err(format!(
                         "more than {MAX_ITERATED_CPUS} CPUs or an unknown count"
                     ));
