@@ -10,6 +10,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For programs that are not ours and may have a lot to say on a slow machine.
+const LONG: Duration = Duration::from_secs(120);
 
 /// Fetches `path` from a unix socket and parses the answer's body.
 ///
@@ -37,7 +39,7 @@ pub fn get_tcp(address: &str, path: &str) -> Result<Value> {
 /// When nobody listens or the answer is not 200.
 pub fn fetch(address: &str, path: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).with_context(|| address.to_owned())?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(LONG))?;
     stream.write_all(question(path).as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

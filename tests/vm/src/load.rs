@@ -111,6 +111,35 @@ pub fn murmur(phase: u32) -> Result<()> {
     }
 }
 
+/// A little CPU each 20 ms, for ever: no period of a quota passes without some.
+pub fn trickle() -> ! {
+    loop {
+        spin(Instant::now() + Duration::from_micros(300));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// For each line of milliseconds on standard input: `threads` threads that never sleep for so long,
+/// then a line `done`.
+///
+/// # Errors
+/// When a line is no number, or nobody reads.
+pub fn sprint(threads: usize) -> Result<()> {
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let length = Duration::from_millis(line.trim().parse().context("milliseconds")?);
+        let until = Instant::now() + length;
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(|| spin(until));
+            }
+            spin(until);
+        });
+        println!("done");
+    }
+    Ok(())
+}
+
 /// Takes memory until the kernel kills it.
 pub fn hog() -> ! {
     let mut held: Vec<Vec<u8>> = Vec::new();

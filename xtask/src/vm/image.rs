@@ -13,23 +13,20 @@ const FOLDERS: [&str; 8] = [
     "/bin", "/dev", "/etc", "/proc", "/run", "/sys", "/tmp", "/var",
 ];
 
-/// Packs init, the named programs of this workspace, those of `others` under their own names, and
-/// the models.
-pub fn pack(to: &Path, release: bool, programs: &[&str], others: &[PathBuf]) -> Result<()> {
+/// Packs `init` as the first process, `programs` under their own names, and the models.
+pub fn pack(to: &Path, init: &Path, programs: &[PathBuf]) -> Result<()> {
     let mut archive = Archive::new();
     for folder in FOLDERS {
         archive.folder(Path::new(folder));
     }
     let mut libraries = BTreeSet::new();
-    let init = paths::binary("vm-init", release);
-    archive.program(Path::new("/init"), &init, &mut libraries)?;
+    archive.program(Path::new("/init"), init, &mut libraries)?;
     let busybox = cmd::find("busybox").context("no busybox on PATH")?;
-    let ours = programs.iter().map(|name| paths::binary(name, release));
-    for program in ours.chain([busybox]).chain(others.iter().cloned()) {
+    for program in programs.iter().chain([&busybox]) {
         let name = program
             .file_name()
             .with_context(|| format!("{} has no name", program.display()))?;
-        archive.program(&Path::new("/bin").join(name), &program, &mut libraries)?;
+        archive.program(&Path::new("/bin").join(name), program, &mut libraries)?;
     }
     archive.link(Path::new("/bin/sh"), "busybox");
     for library in libraries {

@@ -20,6 +20,7 @@ use crate::step::Steps;
 use crate::{build, paths};
 use kernel::{KERNELS, Kernel};
 use matrix::Column;
+pub use qemu::Clock;
 use report::Report;
 
 /// Which kernels, and what to do at the end.
@@ -48,6 +49,7 @@ const PROGRAMS: &[&str] = &[
     "llmosctl",
     "native-accuracy",
     "native-load",
+    "vm-near-quota",
     "vm-scenario",
     "vm-workload",
 ];
@@ -122,7 +124,11 @@ fn scenarios(
     let mut columns = Vec::new();
     let ran = steps.run(&what, || {
         let image = paths::target().join("vm/initramfs.cpio");
-        image::pack(&image, release, PROGRAMS, &[])?;
+        let programs: Vec<PathBuf> = PROGRAMS
+            .iter()
+            .map(|name| paths::binary(name, release))
+            .collect();
+        image::pack(&image, &paths::binary("vm-init", release), &programs)?;
         let reports: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = kernels
                 .iter()
@@ -132,6 +138,7 @@ fn scenarios(
                         program: "vm-scenario",
                         keep,
                         memory_mib: MEMORY_MIB,
+                        clock: Clock::Host,
                         limit: LIMIT,
                         silence: SILENCE,
                     };
@@ -181,6 +188,8 @@ pub struct Job<'a> {
     pub keep: bool,
     /// Memory of the machine in MiB.
     pub memory_mib: u32,
+    /// What its time is made of.
+    pub clock: Clock,
     /// A machine that runs longer than this hangs.
     pub limit: Duration,
     /// A program that says nothing for longer than this hangs.
@@ -198,6 +207,7 @@ impl Job<'_> {
             folder: &folder,
             program: self.program,
             memory_mib: self.memory_mib,
+            clock: self.clock,
             limit: self.limit,
             silence: self.silence,
             keep: self.keep,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use llmos_vm_tests::load;
 
 const USAGE: &str = "vm-workload CGROUP bursts IDLE_S BURST_S COUNT LOG | \
-                     wave BLOCKS GROW_S HOLD_S REST_S | steady MIB | murmur | hog";
+                     wave BLOCKS GROW_S HOLD_S REST_S | steady MIB | murmur | trickle | sprint THREADS | hog";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +37,8 @@ fn main() -> Result<()> {
         "wave" => load::wave(number(0)? as usize, seconds(1)?, seconds(2)?, seconds(3)?),
         "steady" => load::steady(number(0)? as usize),
         "murmur" => load::murmur(std::process::id())?,
+        "trickle" => load::trickle(),
+        "sprint" => load::sprint(number(0)? as usize)?,
         "hog" => load::hog(),
         _ => bail!("{USAGE}"),
     }

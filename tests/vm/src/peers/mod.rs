@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::clock::wait_for;
 use crate::report::Report;
 use cost::Cost;
 use crowd::Crowd;
@@ -19,9 +18,11 @@ use scrape::{Scraped, Scraper};
 use subject::{Running, SUBJECTS, Subject};
 
 /// After everything was seen: caches fill and the first garbage is collected.
-const WARM_UP: Duration = Duration::from_secs(20);
-/// A thousand cgroups are a lot for some in emulation.
+const WARM_UP: Duration = Duration::from_secs(15);
+/// A thousand cgroups are a lot for some.
 const SEEN: Duration = Duration::from_secs(180);
+/// Between two looks whether everything is seen: each look is a scrape.
+const BETWEEN: Duration = Duration::from_secs(2);
 /// Memory is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -42,11 +43,12 @@ const fn turn(subject: &'static str, turn: &'static str, scraped: bool) -> Turn 
 }
 
 /// The agent comes first and last, so that a drift of the machine shows.
-const TURNS: [Turn; 7] = [
+const TURNS: [Turn; 8] = [
     turn("llmos", "first", true),
     turn("cadvisor", "scraped", true),
     turn("rezolus", "scraped", true),
     turn("node-exporter", "scraped", true),
+    turn("llmos-sensing", "scraped", true),
     turn("cadvisor", "collecting", false),
     turn("llmos", "collecting", false),
     turn("llmos", "last", true),
@@ -137,15 +139,17 @@ fn measure(turn: &Turn, count: usize, window: Duration) -> Result<Value> {
 
 /// Waits until the subject answers and names every cgroup that it can name.
 fn ready(subject: &Subject, running: &mut Running, count: usize) -> Result<usize> {
+    let start = Instant::now();
     let mut seen = None;
-    let mut ended = None;
-    wait_for(SEEN, || {
-        ended = running.ended();
+    while start.elapsed() < SEEN {
+        std::thread::sleep(BETWEEN);
+        if let Some(status) = running.ended() {
+            bail!("it ended with {status}: {}", running.last_words());
+        }
         seen = subject.fetch().ok().map(|body| crowd::names_in(&body));
-        ended.is_some() || seen.is_some_and(|seen| !subject.sees_cgroups || seen >= count)
-    });
-    if let Some(status) = ended {
-        bail!("it ended with {status}: {}", running.last_words());
+        if seen.is_some_and(|seen| !subject.sees_cgroups || seen >= count) {
+            break;
+        }
     }
     let seen = seen.with_context(|| format!("it does not answer: {}", running.last_words()))?;
     ensure!(

@@ -35,28 +35,40 @@ struct Way {
     args: &'static [&'static str],
 }
 
+/// The agent as all its turns start it.
+const AGENT: &[Way] = &[Way {
+    program: "llmos-agent",
+    args: &[
+        "--config",
+        "/etc/peers.toml",
+        "--mode",
+        "observe",
+        "--metrics",
+        "127.0.0.1:9464",
+        "--socket",
+        agent::SOCKET,
+        "--state-dir",
+        agent::STATE,
+    ],
+}];
+
 /// All of them. Intervals are one second where there is one to set.
-pub const SUBJECTS: [Subject; 4] = [
+pub const SUBJECTS: [Subject; 5] = [
     Subject {
         name: "llmos",
         sees_cgroups: true,
         stamped: None,
-        ways: &[Way {
-            program: "llmos-agent",
-            args: &[
-                "--config",
-                "/etc/peers.toml",
-                "--mode",
-                "observe",
-                "--metrics",
-                "127.0.0.1:9464",
-                "--socket",
-                agent::SOCKET,
-                "--state-dir",
-                agent::STATE,
-            ],
-        }],
+        ways: AGENT,
         config: Some(("/etc/peers.toml", include_str!("llmos.toml"))),
+        address: "127.0.0.1:9464",
+        path: "/metrics",
+    },
+    Subject {
+        name: "llmos-sensing",
+        sees_cgroups: true,
+        stamped: None,
+        ways: AGENT,
+        config: Some(("/etc/peers.toml", include_str!("llmos-sensing.toml"))),
         address: "127.0.0.1:9464",
         path: "/metrics",
     },
@@ -198,7 +210,7 @@ impl Running {
 
     /// Of our own agent, what it says of its ticks.
     pub fn status(&self) -> Value {
-        if self.subject.name != "llmos" {
+        if self.program != "llmos-agent" {
             return Value::Null;
         }
         let status = http::get(Path::new(agent::SOCKET), "/v1/status").unwrap_or_default();

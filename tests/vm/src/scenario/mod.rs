@@ -18,6 +18,9 @@ use crate::report::Report;
 /// A faster pace than the default, so that one run shows rises and falls within two minutes.
 const CONFIG: &str = include_str!("agent.toml");
 
+/// Enough to see each kind several times; the bench has more.
+const BURSTS: &str = "24";
+
 /// The three groups of the scenario and what their limits were before any agent ran.
 pub struct Stage {
     /// CPU bursts; opted in.
@@ -118,6 +121,7 @@ impl Drop for Load {
 /// When a part cannot be carried out at all.
 pub fn run(report: &mut Report) -> Result<()> {
     accuracy::run(report)?;
+    near_quota()?;
     let stage = Stage::build()?;
     Agent::configure(CONFIG)?;
     report.event("three groups are set up; the agent starts in enforce");
@@ -126,6 +130,14 @@ pub fn run(report: &mut Report) -> Result<()> {
     events::run(report, &agent)?;
     parts(report, &agent)?;
     restore::run(report, &stage, agent)
+}
+
+/// A few bursts of each kind against a quota. The program reports by itself.
+fn near_quota() -> Result<()> {
+    let status = Command::new("vm-near-quota").arg(BURSTS).status();
+    let status = status.context("cannot start vm-near-quota")?;
+    ensure!(status.success(), "vm-near-quota ended with {status}");
+    Ok(())
 }
 
 /// How each part is; the task that booted the machine holds it against the table of kernels. Here
