@@ -168,51 +168,52 @@ unsafe fn stalls(cgroup: *const u8, facts: *mut CgroupFacts) {
     }
 }
 
-/// What our own programs counted.
+/// What our own programs counted, all CPUs added up.
 #[inline(always)]
 unsafe fn counters(id: u64, facts: *mut CgroupFacts) {
     // SAFETY: pointers into map values and into the row.
     unsafe {
         let cpus = constant(&CPU_COUNT);
-        // A first look tells whether there is anything to add up.
-        if cpu::CPU.get_ptr_mut(id).is_some() {
-            (*facts).flags |= HAS_RUN;
-            for cpu in 0..MAX_ITERATED_CPUS {
-                if cpu >= cpus {
-                    break;
-                }
-                add_cpu(id, cpu, facts);
+        // An entry has a slot for each CPU, so the first look-up tells whether there is one.
+        for cpu in 0..MAX_ITERATED_CPUS {
+            if cpu >= cpus || !add_cpu(id, cpu, facts) {
+                break;
             }
         }
-        if network::NET.get_ptr_mut(id).is_some() {
-            for cpu in 0..MAX_ITERATED_CPUS {
-                if cpu >= cpus {
-                    break;
-                }
-                add_net(id, cpu, facts);
+        for cpu in 0..MAX_ITERATED_CPUS {
+            if cpu >= cpus || !add_net(id, cpu, facts) {
+                break;
             }
         }
-        if rare::RARE.get_ptr_mut(id).is_some() {
-            for cpu in 0..MAX_ITERATED_CPUS {
-                if cpu >= cpus {
-                    break;
-                }
-                add_rare(id, cpu, facts);
+        for cpu in 0..MAX_ITERATED_CPUS {
+            if cpu >= cpus || !add_rare(id, cpu, facts) {
+                break;
             }
         }
     }
 }
 
+/// The slot of one CPU; null where the cgroup has none.
 #[inline(always)]
-unsafe fn add_cpu(id: u64, cpu: u32, facts: *mut CgroupFacts) {
+unsafe fn slot<M, V>(map: *const M, id: &u64, cpu: u32) -> *const V {
+    // SAFETY: a map and a key of its size.
+    unsafe {
+        bpf_map_lookup_percpu_elem(map.cast_mut().cast(), core::ptr::from_ref(id).cast(), cpu)
+            .cast_const()
+            .cast()
+    }
+}
+
+/// Adds one CPU; false when there is nothing to add.
+#[inline(always)]
+unsafe fn add_cpu(id: u64, cpu: u32, facts: *mut CgroupFacts) -> bool {
     // SAFETY: the slot of a CPU, read while that CPU may write: each number is whole.
     unsafe {
-        let map = (&raw const cpu::CPU).cast_mut().cast::<c_void>();
-        let key = (&raw const id).cast::<c_void>();
-        let slot = bpf_map_lookup_percpu_elem(map, key, cpu).cast::<CpuCounters>();
+        let slot: *const CpuCounters = slot(&raw const cpu::CPU, &id, cpu);
         if slot.is_null() {
-            return;
+            return false;
         }
+        (*facts).flags |= HAS_RUN;
         (*facts).run_ns += (*slot).run_ns;
         (*facts).switches += (*slot).switches;
         (*facts).wait_ns += (*slot).wait_ns;
@@ -223,17 +224,17 @@ unsafe fn add_cpu(id: u64, cpu: u32, facts: *mut CgroupFacts) {
             }
         }
     }
+    true
 }
 
+/// Adds one CPU; false when there is nothing to add.
 #[inline(always)]
-unsafe fn add_net(id: u64, cpu: u32, facts: *mut CgroupFacts) {
+unsafe fn add_net(id: u64, cpu: u32, facts: *mut CgroupFacts) -> bool {
     // SAFETY: as in `add_cpu`.
     unsafe {
-        let map = (&raw const network::NET).cast_mut().cast::<c_void>();
-        let key = (&raw const id).cast::<c_void>();
-        let slot = bpf_map_lookup_percpu_elem(map, key, cpu).cast::<NetCounters>();
+        let slot: *const NetCounters = slot(&raw const network::NET, &id, cpu);
         if slot.is_null() {
-            return;
+            return false;
         }
         let sum = &raw mut (*facts).net;
         (*sum).rx_bytes += (*slot).rx_bytes;
@@ -243,17 +244,17 @@ unsafe fn add_net(id: u64, cpu: u32, facts: *mut CgroupFacts) {
         (*sum).rtt_us_sum += (*slot).rtt_us_sum;
         (*sum).rtt_samples += (*slot).rtt_samples;
     }
+    true
 }
 
+/// Adds one CPU; false when there is nothing to add.
 #[inline(always)]
-unsafe fn add_rare(id: u64, cpu: u32, facts: *mut CgroupFacts) {
+unsafe fn add_rare(id: u64, cpu: u32, facts: *mut CgroupFacts) -> bool {
     // SAFETY: as in `add_cpu`.
     unsafe {
-        let map = (&raw const rare::RARE).cast_mut().cast::<c_void>();
-        let key = (&raw const id).cast::<c_void>();
-        let slot = bpf_map_lookup_percpu_elem(map, key, cpu).cast::<RareCounters>();
+        let slot: *const RareCounters = slot(&raw const rare::RARE, &id, cpu);
         if slot.is_null() {
-            return;
+            return false;
         }
         let sum = &raw mut (*facts).rare;
         (*sum).tcp_opened += (*slot).tcp_opened;
@@ -264,4 +265,5 @@ unsafe fn add_rare(id: u64, cpu: u32, facts: *mut CgroupFacts) {
         (*sum).reclaim_ns += (*slot).reclaim_ns;
         (*sum).reclaims += (*slot).reclaims;
     }
+    true
 }

@@ -12,7 +12,7 @@ use llmos_engine::units::{Bytes, CgroupId};
 use super::self_cost::resident_bytes_of;
 
 /// Reading many processes each tick is dear: only so many cgroups a tick.
-const PER_TICK: u32 = 8;
+const PER_TICK: u32 = 4;
 /// A sum is good for this many ticks.
 const GOOD_TICKS: u64 = 5;
 

@@ -10,7 +10,7 @@ use llmos_engine::units::{Bytes, Timestamp};
 /// `memory.stat` files read per tick at most.
 const STATS_PER_TICK: u32 = 16;
 /// Workloads per tick at most whose pressure files are read.
-const PRESSURES_PER_TICK: u32 = 24;
+const PRESSURES_PER_TICK: u32 = 16;
 /// `memory.stat` is read again after this long in any case, and not more often than the second.
 const STAT_OLD_S: f64 = 60.0;
 const STAT_NEW_S: f64 = 5.0;

@@ -50,7 +50,7 @@ pub struct Sensor {
     resident: Option<ResidentMemory>,
     scratch: Scratch,
     /// Where the row of each cgroup is in this tick's walk.
-    rows: HashMap<CgroupId, usize>,
+    rows: Vec<(CgroupId, usize)>,
     controllers: Vec<ProbeHealth>,
     last_scan: Option<Timestamp>,
     /// What the kernel side lost, as of this tick.
@@ -79,7 +79,7 @@ impl Sensor {
             tree: Tree::new(root.path().to_owned(), open_files),
             resident,
             scratch: Scratch::default(),
-            rows: HashMap::new(),
+            rows: Vec::new(),
             controllers: controllers::health(root),
             last_scan: None,
             lost: Vec::new(),
@@ -251,8 +251,9 @@ impl Sensor {
         counting: Counting,
     ) -> (Vec<Sensed>, Vec<CgroupId>) {
         self.rows.clear();
-        self.rows
-            .extend(rows.iter().zip(0..).map(|(row, at)| (CgroupId(row.id), at)));
+        let ids = rows.iter().map(|row| CgroupId(row.id));
+        self.rows.extend(ids.zip(0..));
+        self.rows.sort_unstable();
         self.watch_quotas(rows);
 
         let mut left = Allowance::default();
@@ -261,7 +262,7 @@ impl Sensor {
             if left.is_used_up() {
                 break;
             }
-            if let Some(row) = self.rows.get(&known.id).and_then(|at| rows.get(*at)) {
+            if let Some(row) = row_of(&self.rows, rows, known.id) {
                 let scratch = &mut self.scratch;
                 let problems = known
                     .files
@@ -273,7 +274,7 @@ impl Sensor {
         let mut sensed = Vec::with_capacity(self.tree.len());
         let mut gone = Vec::new();
         for known in self.tree.iter_mut() {
-            let Some(row) = self.rows.get(&known.id).and_then(|at| rows.get(*at)) else {
+            let Some(row) = row_of(&self.rows, rows, known.id) else {
                 gone.push(known.id);
                 continue;
             };
@@ -438,6 +439,16 @@ impl Sensor {
             resident.forget(id);
         }
     }
+}
+
+/// The row of a cgroup, by an index that is sorted by id.
+fn row_of<'a>(
+    index: &[(CgroupId, usize)],
+    rows: &'a [CgroupFacts],
+    id: CgroupId,
+) -> Option<&'a CgroupFacts> {
+    let at = index.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+    rows.get(index.get(at)?.1)
 }
 
 /// The values of a map, or none with a line in the log.
