@@ -106,6 +106,10 @@ fn a_probe_is_given_up_and_taken_back() {
 
     probes.shed(Probe::Cpu, "for this test");
     assert!(!probes.runs(Probe::Cpu));
+    assert!(
+        !probes.runs(Probe::Scheduling),
+        "it lives on the same program"
+    );
     let named = |probes: &Probes| {
         let cpu = probes.health.iter().find(|h| h.name == Probe::Cpu.name());
         cpu.expect("its health").clone()
@@ -122,6 +126,7 @@ fn a_probe_is_given_up_and_taken_back() {
 
     probes.restore(Probe::Cpu).expect("attaches again");
     assert_eq!(named(&probes).state, Health::Healthy);
+    assert!(probes.runs(Probe::Scheduling));
     spin(Duration::from_millis(50));
     assert!(run_ns(&mut probes) > still);
 }

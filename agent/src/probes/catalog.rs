@@ -122,6 +122,17 @@ impl Probe {
         }
     }
 
+    /// The probe and those that are parts of its programs.
+    pub(super) fn with_dependents(self) -> impl Iterator<Item = Self> {
+        let on_it = move |other: &Self| {
+            other
+                .parts()
+                .iter()
+                .any(|(_, hook)| *hook == Hook::With(self))
+        };
+        std::iter::once(self).chain(Self::ALL.into_iter().filter(on_it))
+    }
+
     /// Its programs; all of them or none.
     pub(super) const fn parts(self) -> &'static [Part] {
         match self {

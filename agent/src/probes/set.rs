@@ -67,26 +67,43 @@ impl Probes {
         }
     }
 
-    /// Detaches a probe for a cause that people see.
+    /// Detaches a probe, and those that live on its programs, for a cause that people see.
     pub fn shed(&mut self, probe: Probe, cause: &str) {
-        if self.links.remove(&probe).is_some() {
-            self.set_health(ProbeHealth::degraded(probe.name(), cause));
+        for probe in probe.with_dependents() {
+            if self.links.remove(&probe).is_some() {
+                let cause = format!("{cause}; {}", probe.instead());
+                let cause = cause.trim_end_matches("; ");
+                self.set_health(ProbeHealth::degraded(probe.name(), cause));
+            }
         }
     }
 
-    /// Attaches a probe again that was shed.
+    /// Attaches again what was shed.
     ///
     /// # Errors
     /// When the kernel refuses it now.
     pub fn restore(&mut self, probe: Probe) -> Result<(), String> {
-        let object = self
-            .object
-            .as_mut()
-            .ok_or("the kernel side is not loaded")?;
-        let links = load::attach(object, probe, self.root.as_ref())?;
-        self.links.insert(probe, links);
-        self.set_health(ProbeHealth::healthy(probe.name(), probe.gives()));
+        for probe in probe.with_dependents() {
+            // One that this kernel never had is not to come back as if it had.
+            if self
+                .health_of(probe)
+                .is_some_and(|h| h.state != Health::Degraded)
+            {
+                continue;
+            }
+            let object = self
+                .object
+                .as_mut()
+                .ok_or("the kernel side is not loaded")?;
+            let links = load::attach(object, probe, self.root.as_ref())?;
+            self.links.insert(probe, links);
+            self.set_health(ProbeHealth::healthy(probe.name(), probe.gives()));
+        }
         Ok(())
+    }
+
+    fn health_of(&self, probe: Probe) -> Option<&ProbeHealth> {
+        self.health.iter().find(|h| h.name == probe.name())
     }
 
     fn set_health(&mut self, health: ProbeHealth) {

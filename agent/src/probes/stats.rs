@@ -42,11 +42,9 @@ impl Probes {
     /// Bytes that the maps take in the kernel; `None` when it does not say.
     #[must_use]
     pub fn map_bytes(&self) -> Option<u64> {
-        let sizes = self
-            .map_fds
-            .iter()
-            .map(|fd| number(&fdinfo(*fd)?, "memlock:"));
-        sizes.sum()
+        let size = |fd: &i32| number(&fdinfo(*fd)?, "memlock:");
+        let sizes: Vec<u64> = self.map_fds.iter().filter_map(size).collect();
+        (!sizes.is_empty()).then(|| sizes.iter().sum())
     }
 }
 

@@ -80,9 +80,11 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         (
             "cost",
             format!(
-                "{} of one CPU, {} of memory",
+                "{} of one CPU, {} of memory; kernel side: {} of one CPU, {} of maps",
                 percent(status.agent_cpu_cores),
-                whole_bytes(status.agent_rss_bytes)
+                whole_bytes(status.agent_rss_bytes),
+                percent(status.kernel_side_cpu_cores),
+                whole_bytes(status.map_memory_bytes)
             ),
         ),
         (
@@ -92,6 +94,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
                 status.workloads, status.managed, status.limits_held
             ),
         ),
+        ("events", events(status)),
         (
             "lost data",
             if lost.is_empty() {
@@ -101,6 +104,19 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
             },
         ),
     ]
+}
+
+/// The kinds that came, with their counts.
+fn events(status: &Status) -> String {
+    let came = status.events.iter().filter(|event| event.count > 0);
+    let words: Vec<String> = came
+        .map(|event| format!("{} {}", event.count, plain(&event.kind)))
+        .collect();
+    if words.is_empty() {
+        "none yet".to_owned()
+    } else {
+        words.join(", ")
+    }
 }
 
 fn parts(components: &[Component], style: Style) -> Vec<String> {
