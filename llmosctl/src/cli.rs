@@ -36,8 +36,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Put original limits back that a stopped or killed agent left changed
     Restore(RestoreArgs),
-    /// Write use and limits to a CSV file, one row per workload and second
+    /// Record use and limits of all workloads, tick by tick, to a file
     Record(RecordArgs),
+    /// Look into a recording
+    Recording(RecordingArgs),
 }
 
 /// Arguments of `top`.
@@ -91,10 +93,33 @@ pub struct RestoreArgs {
 /// Arguments of `record`.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
-    /// File to write; must not exist
+    /// File to write, an Apache Arrow stream by convention named .arrows; must not exist
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// How long; until ctrl-c if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: Option<u64>,
+}
+
+/// Arguments of `recording`.
+#[derive(Debug, Args)]
+pub struct RecordingArgs {
+    /// What to do with it
+    #[command(subcommand)]
+    pub look: Look,
+}
+
+/// Ways to look into a recording.
+#[derive(Debug, Subcommand)]
+pub enum Look {
+    /// Its node, span, gaps, size and columns, and whether it is whole
+    Show {
+        /// What record wrote
+        file: PathBuf,
+    },
+    /// Its rows as CSV
+    Csv {
+        /// What record wrote
+        file: PathBuf,
+    },
 }

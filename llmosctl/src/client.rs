@@ -67,6 +67,28 @@ impl Client {
 
     /// An answer as it came, for `--json`: fields that this release does not know stay in it.
     pub fn raw(&self, path: &str) -> Result<Value, CtlError> {
+        let (code, body) = self.ask_patiently(path)?;
+        self.judge(path, code, &body)
+    }
+
+    /// The bytes of an answer, for who asks each tick and reads them in its own way.
+    pub fn body(&self, path: &str) -> Result<Bytes, CtlError> {
+        let (code, body) = self.ask_patiently(path)?;
+        if code != StatusCode::OK {
+            self.judge(path, code, &body)?;
+        }
+        Ok(body)
+    }
+
+    /// What is wrong with the body of an answer that could not be read because of `cause`.
+    pub fn unreadable(&self, path: &str, body: &[u8], cause: &dyn std::error::Error) -> CtlError {
+        match self.judge(path, StatusCode::OK, body) {
+            Ok(_) => self.not_an_agent(format!("{path} has another form: {cause}")),
+            Err(error) => error,
+        }
+    }
+
+    fn ask_patiently(&self, path: &str) -> Result<(StatusCode, Bytes), CtlError> {
         self.runtime.block_on(async {
             match tokio::time::timeout(PATIENCE, self.ask(path)).await {
                 Ok(answer) => answer,
@@ -82,7 +104,7 @@ impl Client {
             .map_err(|error| self.not_an_agent(format!("{path} has another form: {error}")))
     }
 
-    async fn ask(&self, path: &str) -> Result<Value, CtlError> {
+    async fn ask(&self, path: &str) -> Result<(StatusCode, Bytes), CtlError> {
         let stream = self.connect().await?;
         let (mut send, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
@@ -114,7 +136,7 @@ impl Client {
             .map_err(|error| self.not_an_agent(format!("it does not speak HTTP ({error})")))?;
         let body =
             body.map_err(|error| self.unreachable(format!("the answer broke off: {error}")))?;
-        self.judge(path, code, &body.to_bytes())
+        Ok((code, body.to_bytes()))
     }
 
     async fn connect(&self) -> Result<UnixStream, CtlError> {

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use llmos_cgroupfs::{JournalError, RootError};
 use llmos_proto::status::API_VERSION;
+use llmos_recording::ReadError;
 
 /// `EX_USAGE` of sysexits.h.
 pub const USAGE: u8 = 64;
+/// `EX_DATAERR`.
+const DATA: u8 = 65;
 const UNAVAILABLE: u8 = 69;
 const NO_PERMISSION: u8 = 77;
 const OTHER: u8 = 1;
@@ -106,6 +109,9 @@ pub enum CtlError {
         /// What came of it.
         source: io::Error,
     },
+    /// A recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] ReadError),
     /// The output is gone.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -121,7 +127,10 @@ impl CtlError {
             Self::Unreachable { .. } | Self::NotAnAgent { .. } => UNAVAILABLE,
             Self::Forbidden { .. } => NO_PERMISSION,
             Self::Journal(JournalError::InUse { .. }) => UNAVAILABLE,
-            Self::Journal(JournalError::Io { source, .. }) | Self::File { source, .. }
+            Self::Recording(ReadError::NotARecording { .. }) => DATA,
+            Self::Journal(JournalError::Io { source, .. })
+            | Self::File { source, .. }
+            | Self::Recording(ReadError::Io { source, .. })
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 NO_PERMISSION

@@ -55,5 +55,6 @@ fn run(cli: &Cli) -> Result<(), CtlError> {
         Command::Explain(args) => commands::explain::run(&client, cli.json, args),
         Command::Restore(args) => commands::restore::run(cli.json, args),
         Command::Record(args) => commands::record::run(&client, cli.json, args),
+        Command::Recording(args) => commands::recording::run(cli.json, args),
     }
 }

@@ -13,18 +13,14 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::time::Duration;
 
-use common::{WEB, board, published};
-use llmos_agent::board::Board;
+use common::{WEB, board};
 use llmos_agent::status::StatusServer;
 use tokio::runtime::Runtime;
 
 struct Agent {
     _folder: tempfile::TempDir,
     socket: PathBuf,
-    board: Arc<Board>,
     _server: StatusServer,
     _runtime: Runtime,
 }
@@ -32,19 +28,17 @@ struct Agent {
 fn agent(ticks: u32) -> Agent {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("agent.sock");
-    let board = board(ticks);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .expect("a runtime");
     let server = runtime
-        .block_on(StatusServer::start(&socket, None, board.clone()))
+        .block_on(StatusServer::start(&socket, None, board(ticks)))
         .expect("starts");
     Agent {
         _folder: folder,
         socket,
-        board,
         _server: server,
         _runtime: runtime,
     }
@@ -96,7 +90,7 @@ fn status_shows_the_node_and_each_part_with_its_cause() {
         "0.4 % of one CPU, 30.0 MiB of memory",
         "2, 1 managed, 1 limits changed now",
         "3 at ring buffer",
-        "probe.cpu      healthy      sched_switch, sched_stat_runtime",
+        "probe.cpu      healthy      sched_switch",
         "probe.network  degraded     no egress program: EPERM",
         "cgroup.memory  unsupported  no memory controller",
         "coordinator    off          no address configured",
@@ -235,7 +229,7 @@ fn no_agent_is_said_plainly() {
         &["status"][..],
         &["top"],
         &["explain", "x"],
-        &["record", "--out", "/nonexistent/t.csv"],
+        &["record", "--out", "/nonexistent/t.arrows"],
     ] {
         let (code, error) = bad(&nowhere, args);
         assert_eq!(code, 69);
@@ -362,71 +356,13 @@ fn wrong_usage_is_64_and_help_is_0() {
         &["record"],
         &["record", "--out", "x", "--seconds", "0"],
         &["top", "--sort", "size"],
+        &["recording"],
+        &["recording", "show"],
     ] {
         assert_eq!(run(nowhere, args).status.code(), Some(64), "{args:?}");
     }
     let help = good(nowhere, &["--help"]);
-    for command in ["status", "top", "explain", "restore", "record"] {
+    for command in ["status", "top", "explain", "restore", "record", "recording"] {
         assert!(help.contains(command));
     }
-}
-
-#[test]
-fn record_writes_series_in_one_piece_with_rising_seconds() {
-    let agent = agent(1);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("trace.csv");
-    let file_name = file.to_str().expect("UTF-8").to_owned();
-    let child = ctl(
-        &agent.socket,
-        &["record", "--seconds", "4", "--out", &file_name],
-    )
-    .stdout(std::process::Stdio::piped())
-    .spawn()
-    .expect("runs");
-    // Half-second ticks on the wall clock of the board: every second one must be thinned.
-    for tick in 2..=8_u32 {
-        std::thread::sleep(Duration::from_millis(500));
-        let mut next = published(tick);
-        next.at_unix_ms = common::START_MS + 1000 + u64::from(tick - 1) * 500;
-        agent.board.publish(next);
-    }
-    let output = child.wait_with_output().expect("ends");
-    assert!(output.status.success());
-    let said = text(&output.stdout);
-    assert!(said.contains("rows of 2 workloads"), "{said}");
-    assert!(!folder.path().join("trace.csv.part").exists());
-
-    let written = std::fs::read_to_string(&file).expect("read");
-    let mut lines = written.lines();
-    assert_eq!(
-        lines.next(),
-        Some("series_id,t,cpu,mem,cpu_limit,mem_limit,net_rx,net_tx")
-    );
-    let rows: Vec<Vec<&str>> = lines.map(|l| l.split(',').collect()).collect();
-    let cron = format!("{}@77", common::CRON);
-    let web = format!("{WEB}@4242");
-    let half = rows.len() / 2;
-    assert!(half >= 3, "{written}");
-    assert!(rows[..half].iter().all(|r| r[0] == cron), "{written}");
-    assert!(rows[half..].iter().all(|r| r[0] == web), "{written}");
-    let times: Vec<u64> = rows[half..]
-        .iter()
-        .map(|r| r[1].parse().expect("seconds"))
-        .collect();
-    assert_eq!(times[0], 0);
-    assert!(times.windows(2).all(|w| w[0] < w[1]), "{times:?}");
-    let first = &rows[half];
-    assert_eq!(
-        first[2..],
-        ["0.51", "104857600", "1", "134217728", "1000000", "2000"]
-    );
-    assert_eq!(rows[0][2..], ["0", "", "", "", "", ""], "unknown is empty");
-
-    let (code, error) = bad(
-        &agent.socket,
-        &["record", "--out", &file_name, "--seconds", "1"],
-    );
-    assert_eq!(code, 1);
-    assert!(error.contains("exists"), "{error}");
 }

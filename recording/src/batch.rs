@@ -117,6 +117,12 @@ impl Batch {
         self.layout.columns()
     }
 
+    /// In how many rows the number in the column with this position is known.
+    pub fn known(&self, column: usize) -> usize {
+        let numbers = self.numbers.get(column);
+        numbers.map_or(0, |numbers| numbers.len() - numbers.null_count())
+    }
+
     /// The row with this number, from 0.
     pub fn row(&self, row: usize) -> Option<Row<'_>> {
         (row < self.len()).then_some(Row { batch: self, row })

@@ -33,6 +33,8 @@ pub struct Summary {
     pub batches: u64,
     /// Bytes up to the end of the last whole batch.
     pub bytes: u64,
+    /// For each column of numbers, in how many rows it is known.
+    pub known: Vec<u64>,
     /// Missing ticks.
     pub gaps: Gaps,
     /// How the file ends.
@@ -46,6 +48,7 @@ impl Summary {
         let mut workloads = HashSet::new();
         let mut span: Option<(i64, i64)> = None;
         let mut gaps = Gaps::default();
+        let mut known = vec![0; reader.columns().len()];
         let tick_ms = reader.info().tick_ms;
         while let Some(batch) = reader.next().transpose()? {
             batches += 1;
@@ -54,6 +57,9 @@ impl Summary {
             for row in batch.rows() {
                 workloads.insert(row.workload());
                 clocks.insert(row.at_unix_ms());
+            }
+            for (column, known) in known.iter_mut().enumerate() {
+                *known += batch.known(column) as u64;
             }
             ticks += clocks.len() as u64;
             for at in clocks {
@@ -70,6 +76,7 @@ impl Summary {
             rows,
             batches,
             bytes: reader.read_bytes(),
+            known,
             gaps,
             // The reader has come to the end, so it knows.
             tail: reader.tail().cloned().unwrap_or(Tail::Whole),
@@ -78,8 +85,10 @@ impl Summary {
 }
 
 impl Gaps {
-    /// Ticks come a little early or late: from one and a half on, one is missing.
-    fn between(&mut self, last: i64, at: i64, tick_ms: u64) {
+    /// Counts what is missing between two ticks that follow each other, clocks and the length of a
+    /// tick in milliseconds. Ticks come a little early or late: from one and a half on, one is
+    /// missing.
+    pub fn between(&mut self, last: i64, at: i64, tick_ms: u64) {
         let Ok(distance) = u64::try_from(at.saturating_sub(last)) else {
             self.clock_set_back += 1;
             return;

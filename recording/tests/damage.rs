@@ -96,6 +96,11 @@ fn a_cut_file_has_a_summary() {
         summary.span,
         Some((common::START_MS, common::START_MS + 1000))
     );
+    assert_eq!(
+        summary.known,
+        [3, 0, 0, 0],
+        "only the first column is filled"
+    );
     assert_eq!(summary.gaps.count, 0);
     assert!(matches!(summary.tail, Tail::Cut { .. }));
     assert!(reader.next().is_none(), "after the end nothing comes");

@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod record;
+pub mod recording;
 pub mod restore;
 pub mod status;
 pub mod top;

@@ -159,26 +159,11 @@ impl<'de> Deserialize<'de> for Number {
 
 #[cfg(test)]
 mod tests {
-    use llmos_proto::status::{Limits, Usage, Workload, Workloads};
+    use llmos_proto::status::{Limits, Usage};
+    use serde_json::json;
 
     use super::*;
     use crate::Column;
-
-    fn workload(id: &str, usage: Usage, limits: Limits) -> Workload {
-        Workload {
-            id: id.into(),
-            cgroup: "a\\x2db/\"c\"".into(),
-            name: "c".into(),
-            managed: false,
-            seen_s: 1.0,
-            usage,
-            limits,
-            targets: Limits::default(),
-            cpu_forecast: None,
-            memory_forecast: None,
-            network_forecast: None,
-        }
-    }
 
     fn cells(tick: &Tick) -> Vec<(&str, f64)> {
         let rows: Vec<_> = tick.rows().collect();
@@ -198,15 +183,19 @@ mod tests {
             cpu_cores: Some(2.0),
             ..Limits::default()
         };
-        let answer = Workloads {
-            api_version: API_VERSION.into(),
-            at_unix_ms: 1_700_000_000_123,
-            workloads: vec![workload(&u64::MAX.to_string(), usage, limits)],
-        };
+        let answer = json!({
+            "api_version": API_VERSION,
+            "at_unix_ms": 1_700_000_000_123_u64,
+            "workloads": [{
+                "id": u64::MAX.to_string(),
+                "cgroup": "a\\x2db/\"c\"",
+                "usage": usage,
+                "limits": limits,
+            }],
+        });
         let mut tick = Tick::new(Column::all());
         tick.push(9, "from before");
-        tick.read_json(&serde_json::to_vec(&answer).unwrap())
-            .unwrap();
+        tick.read_json(answer.to_string().as_bytes()).unwrap();
         assert_eq!(tick.at_unix_ms, 1_700_000_000_123);
         let (id, path, _) = tick.rows().next().unwrap();
         assert_eq!((id, path), (u64::MAX, "a\\x2db/\"c\""));
