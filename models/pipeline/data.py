@@ -1,4 +1,4 @@
-"""Reads a folder of usage traces (`series_id,t,columns...`, .csv or .csv.gz) into evenly spaced series."""
+"""Reads a folder of usage traces (CSV, or recordings of `llmosctl record`) into evenly spaced series."""
 
 import csv
 import gzip
@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from . import recording
+
 COLUMNS = {
     "cpu": "cpu", "cpu_max": "cpu",
     "mem": "memory",
-    "net_rx": "network", "net_tx": "network", "rps": "network",
+    "net": "network", "net_rx": "network", "net_tx": "network", "rps": "network",
 }
 LONGEST_GAP = 60  # ticks; a longer hole is cut to this, it teaches nothing more
 SHORTEST = 200  # ticks; shorter series leave nothing to evaluate
@@ -27,7 +29,7 @@ class Series:
     name: str
     column: str
     resource: str
-    step_s: int
+    step_s: float
     values: np.ndarray
 
     @property
@@ -45,12 +47,12 @@ class Series:
         return float(np.nanpercentile(self.values[: self.cut], 99.5))
 
 
-def to_grid(t, columns):
-    """Put rows on the series' own step. Returns (step in s, [rows, columns] with NaN in gaps)."""
+def to_grid(t, columns, step=None):
+    """Put rows on the series' own step, or on `step`. Returns (step in s, [rows, columns] with NaN in gaps)."""
     diffs = np.diff(t)
     if len(diffs) == 0 or (diffs <= 0).any():
         raise ValueError("t must rise strictly within a series")
-    step = int(np.median(diffs))
+    step = step or int(np.median(diffs))
     jumps = np.clip(np.rint(diffs / step).astype(np.int64), 1, LONGEST_GAP + 1)
     at = np.concatenate([[0], np.cumsum(jumps)])
     grid = np.full((at[-1] + 1, columns.shape[1]), np.nan)
@@ -58,9 +60,35 @@ def to_grid(t, columns):
     return step, grid
 
 
-def read_file(path):
-    """All usable series of one file. The family is the file's name up to the first dot."""
-    family = path.name.split(".")[0]
+def family_of(path):
+    return path.name.split(".")[0]
+
+
+def series_of(family, name, names, step, grid):
+    """The usable series among the columns of a grid; below zero is unknown, as an empty cell is."""
+    for k, column in enumerate(names):
+        values = trim(np.where(grid[:, k] < 0, np.nan, grid[:, k]))
+        series = Series(family, name, column, COLUMNS[column], step, values)
+        if len(values) >= SHORTEST and series.peak > 0:
+            yield series
+
+
+def read_recording(path):
+    """All usable series of a recording, and why the file is not whole, if it is not."""
+    read = recording.read(path)
+    step = int(read.tick_s) if read.tick_s == int(read.tick_s) else read.tick_s
+    found = []
+    for workload in read.workloads:
+        if len(workload.t) >= SHORTEST:
+            names = list(workload.columns)
+            columns = np.stack([workload.columns[name] for name in names], axis=1)
+            _, grid = to_grid(workload.t, columns, step)
+            found += series_of(family_of(path), workload.name, names, step, grid)
+    return found, read.cut
+
+
+def read_csv(path):
+    """All usable series of one CSV file. The family is the file's name up to the first dot."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", newline="") as file:
         rows = csv.reader(file)
@@ -87,11 +115,7 @@ def read_file(path):
             step, grid = to_grid(times[a:b], cells[a:b])
         except ValueError as error:
             raise ValueError(f"{path}: series {ids[a]}: {error}") from error
-        for k, (_, column) in enumerate(wanted):
-            values = trim(np.where(grid[:, k] < 0, np.nan, grid[:, k]))
-            series = Series(family, str(ids[a]), column, COLUMNS[column], step, values)
-            if len(values) >= SHORTEST and series.peak > 0:
-                found.append(series)
+        found += series_of(family_of(path), str(ids[a]), [name for _, name in wanted], step, grid)
     return found
 
 
@@ -102,16 +126,18 @@ def trim(values):
 
 
 def read_folder(folder, progress=sys.stderr):
-    """Every series of every .csv and .csv.gz in `folder`."""
+    """Every series of every trace and recording in `folder`."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: not a folder of traces")
-    paths = sorted(p for p in folder.iterdir() if p.name.endswith((".csv", ".csv.gz")))
+    endings = (".csv", ".csv.gz", *recording.SUFFIXES)
+    paths = sorted(p for p in folder.iterdir() if p.name.endswith(endings))
     found = []
     for i, path in enumerate(paths, 1):
-        got = read_file(path)
+        got, cut = read_recording(path) if path.suffix in recording.SUFFIXES else (read_csv(path), None)
         found += got
-        print(f"read {i}/{len(paths)} {path.name}: {len(got)} series", file=progress, flush=True)
+        note = f" (not whole: {cut})" if cut else ""
+        print(f"read {i}/{len(paths)} {path.name}: {len(got)} series{note}", file=progress, flush=True)
     if not found:
-        raise ValueError(f"{folder}: no usable series in .csv or .csv.gz files (at least {SHORTEST} rows each)")
+        raise ValueError(f"{folder}: no usable series in {', '.join(endings)} files (at least {SHORTEST} rows each)")
     return found

@@ -40,9 +40,13 @@ def test_reads_both_forms_and_maps_columns(tmp_path):
 
 def test_every_known_column_has_its_resource(tmp_path):
     header = "series_id,t," + ",".join(data.COLUMNS) + ",cpu_limit"
-    write(tmp_path / "f.csv", [f"a,{i}," + ",".join(["1"] * 7) for i in range(220)], header)
+    ones = ",".join(["1"] * (len(data.COLUMNS) + 1))
+    write(tmp_path / "f.csv", [f"a,{i},{ones}" for i in range(220)], header)
     found = {s.column: s.resource for s in read(tmp_path)}
-    assert found == {"cpu": "cpu", "cpu_max": "cpu", "mem": "memory", "net_rx": "network", "net_tx": "network", "rps": "network"}
+    assert found == {
+        "cpu": "cpu", "cpu_max": "cpu", "mem": "memory",
+        "net": "network", "net_rx": "network", "net_tx": "network", "rps": "network",
+    }
 
 
 def test_gaps_and_empty_cells_are_missing_not_zero(tmp_path):
