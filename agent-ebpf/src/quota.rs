@@ -65,10 +65,7 @@ pub unsafe fn watch(task: *const u8) {
         return;
     }
     // SAFETY: a number in a map.
-    if !QUOTAS_WATCHED
-        .get_ptr(0)
-        .is_some_and(|n| unsafe { *n } != 0)
-    {
+    if QUOTAS_WATCHED.get_ptr(0).is_none_or(|n| unsafe { *n } == 0) {
         return;
     }
     // SAFETY: a walk of typed pointers, checked by the verifier.

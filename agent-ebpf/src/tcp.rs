@@ -31,7 +31,7 @@ pub fn tcp_state(ctx: BtfTracePointContext) -> i32 {
         if value::<u16>(sock, constant(&SOCK_PROTOCOL)) != IPPROTO_TCP {
             return 0;
         }
-        let Some(counters) = cgroup::of_sock(sock).and_then(|id| rare::counters(id)) else {
+        let Some(counters) = cgroup::of_sock(sock).and_then(rare::counters) else {
             return 0;
         };
         if from == SYN_SENT {
@@ -49,7 +49,7 @@ pub fn tcp_retransmit(ctx: BtfTracePointContext) -> i32 {
     let sock: *const u8 = ctx.arg(0);
     // SAFETY: the first argument of this tracepoint is a socket.
     unsafe {
-        if let Some(counters) = cgroup::of_sock(sock).and_then(|id| rare::counters(id)) {
+        if let Some(counters) = cgroup::of_sock(sock).and_then(rare::counters) {
             (*counters).tcp_retransmits += 1;
         }
     }
@@ -67,7 +67,7 @@ pub fn tcp_accept_queue(ctx: FEntryContext) -> i32 {
         if room == 0 {
             return 0;
         }
-        let Some(counters) = cgroup::of_sock(listener).and_then(|id| rare::counters(id)) else {
+        let Some(counters) = cgroup::of_sock(listener).and_then(rare::counters) else {
             return 0;
         };
         let share = (u64::from(waiting) << 10) / u64::from(room);
