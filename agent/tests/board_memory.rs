@@ -130,7 +130,11 @@ fn a_thousand_workloads_fit_in_10_mb() {
         times.last()
     );
     let detail = board.workload("17").expect("there");
-    assert_eq!(detail.history.len(), 120, "shorter than for a few workloads");
+    assert_eq!(
+        detail.history.len(),
+        120,
+        "shorter than for a few workloads"
+    );
     assert_eq!(detail.current.len(), 3);
     assert!(!detail.changes.is_empty());
     assert!(
