@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::apply::{Applier, ApplyError};
 use crate::board::Board;
 use crate::config::Config;
-use crate::host::{clock, systemd};
+use crate::host::{clock, priority, systemd};
 use crate::links::Links;
 use crate::model;
 use crate::node::{Identity, Node, Parts};
@@ -113,6 +113,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         tracing::info!(part = part.name, state = ?part.state, "{}", part.cause);
     }
     let server = StatusServer::start(&config.socket, config.metrics.listen, board).await?;
+    if let Err(error) = priority::raise() {
+        tracing::info!(%error, "ordinary priority: events may wait for a busy CPU");
+    }
     let watches = Watches::new(root.path().to_owned(), watch_settings(&config));
     let mut events =
         Events::new(config.tick, ring, kernel_log, watches).map_err(StartError::Signals)?;

@@ -3,6 +3,7 @@
 pub mod btf;
 pub mod clock;
 pub mod facts;
+pub mod priority;
 pub mod resident;
 pub mod self_cost;
 pub mod systemd;

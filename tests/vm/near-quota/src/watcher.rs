@@ -92,6 +92,10 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
 
 /// Ends with the process.
 fn listen(runtime: &Runtime, mut ring: EventSource, shared: &Mutex<Shared>) {
+    // As the agent does.
+    if let Err(error) = llmos_agent::host::priority::raise() {
+        println!("near-quota: ordinary priority: {error}");
+    }
     runtime.block_on(async {
         while let Ok(mut guard) = ring.readable_mut().await {
             while let Some(record) = guard.get_inner_mut().next() {
