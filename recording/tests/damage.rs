@@ -160,7 +160,7 @@ fn a_file_that_cannot_be_read_is_not_called_something_else() {
     let mut reader = Reader::new(Broken(&file[..ends[2] as usize]), Path::new("f")).expect("opens");
     let given: Vec<_> = reader.by_ref().collect();
     assert_eq!(given.len(), 3);
-    let error = given[2].as_ref().err().expect("the device failed");
+    let error = given[2].as_ref().expect_err("the device failed");
     assert!(matches!(error, ReadError::Io { .. }), "{error}");
     assert!(reader.next().is_none());
 }

@@ -23,6 +23,9 @@ fn width() -> usize {
 /// One row: workload, path, a number or nothing for each column.
 type Row = (u64, String, Vec<Option<f64>>);
 
+/// Wall clock and numbers of one row of a series.
+type Point = (i64, Vec<Option<f64>>);
+
 fn number() -> impl Strategy<Value = Option<f64>> {
     prop_oneof![
         Just(None),
@@ -57,7 +60,7 @@ proptest! {
         let mut writer = Writer::new(Vec::new(), &info(), columns.clone()).expect("begins");
         let mut tick = writer.tick();
         let mut at = 1_700_000_000_000;
-        let mut wanted: BTreeMap<(String, u64), Vec<(i64, Vec<Option<f64>>)>> = BTreeMap::new();
+        let mut wanted: BTreeMap<(String, u64), Vec<Point>> = BTreeMap::new();
         let mut last = None;
         for (step, rows) in &ticks {
             at += step;
