@@ -1,10 +1,10 @@
-//! Children that do not outlive this task, however it ends.
+//! Children that do not outlive this task, however it ends; and a task that can be ended.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// Has the kernel send SIGTERM to the program when this task is gone, even when it was killed.
 ///
@@ -13,6 +13,19 @@ use nix::sys::signal::Signal;
 pub fn tied(command: &mut Command) -> &mut Command {
     // SAFETY: between fork and exec only one system call is made, and it allocates nothing.
     unsafe { command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGTERM)?)) }
+}
+
+/// Makes ctrl-c and SIGTERM end this task even where its starter had them ignored, as a shell does
+/// for what it runs in the background. What is tied to it then ends as well.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn endable() -> nix::Result<()> {
+    for which in [Signal::SIGINT, Signal::SIGTERM] {
+        // SAFETY: the default action runs no code of ours.
+        unsafe { signal(which, SigHandler::SigDfl) }?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -29,46 +29,67 @@ pub struct Plan {
     pub settle: Duration,
 }
 
+/// As many come and go before the first reading, so that the agent has the room for those that are
+/// alive at the same time: growth from there on is with their count.
+const FIRST: usize = 100;
+
 /// Lets cgroups come and go, twice; what the agent then holds more than before, under flat keys.
-/// Growth in the second run is a leak; growth in the first alone is room that the agent keeps for
-/// the next crowd. Progress goes to standard error.
+/// Progress goes to standard error.
 ///
 /// # Errors
 /// When a cgroup cannot be made or removed, or the agent ends.
 pub fn measure(load: &Path, plan: &Plan) -> Result<Value> {
-    let before = Footprint::of(plan.agent)?;
-    eprintln!("  before: {}", shown(&before));
+    let fresh = Footprint::of(plan.agent)?;
+    churn(load, FIRST, |_| {})?;
+    let before = settle(plan.agent, plan.settle)?;
+    eprintln!("  after the first {FIRST}: {}", shown(&before));
     let mut answer = Map::new();
+    let first = mib(before.rss_bytes) - mib(fresh.rss_bytes);
+    answer.insert("churn_first_100_rss_growth_mib".to_owned(), json!(first));
     for (run, prefix) in [(1, "churn_10k"), (2, "churn_20k")] {
         churn(load, plan.groups, |made| {
             eprintln!("  run {run}: {made}/{} came and went", plan.groups);
         })?;
         let at_once = Footprint::of(plan.agent)?;
         eprintln!("  run {run}, at once: {}", shown(&at_once));
-        let after = settle(plan.agent, &before, plan.settle)?;
+        let after = settle(plan.agent, plan.settle)?;
         eprintln!("  run {run}, settled: {}", shown(&after));
-        let growth = |after: u64, before: u64| after as f64 - before as f64;
-        let mut put = |key: &str, value: f64| {
-            answer.insert(format!("{prefix}_{key}"), json!(value));
+        let mut put = |key: &str, value: Value| {
+            answer.insert(format!("{prefix}_{key}"), value);
         };
-        let rss = growth(after.rss_bytes, before.rss_bytes) / 1_048_576.0;
-        put("rss_growth_mib", rss);
-        put("fds_growth", growth(after.files, before.files));
-        put(
-            "map_entries_growth",
-            growth(after.all_entries(), before.all_entries()),
-        );
-        put("map_entries_at_once", at_once.all_entries() as f64);
+        put("stale_map_entries_at_once", json!(at_once.stale));
+        put("stale_map_entries", json!(after.stale));
+        for (key, growth) in [
+            (
+                "rss_growth_mib",
+                mib(after.rss_bytes) - mib(before.rss_bytes),
+            ),
+            ("fds_growth", after.files as f64 - before.files as f64),
+        ] {
+            if after.cgroups == before.cgroups {
+                put(key, json!(growth));
+            } else {
+                let others = after.cgroups.abs_diff(before.cgroups);
+                let reason = format!("{others} cgroups of others came or went meanwhile");
+                put(key, Value::Null);
+                put(&format!("{key}_reason"), json!(reason));
+            }
+        }
     }
     Ok(answer.into())
 }
 
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
+}
+
 fn shown(held: &Footprint) -> String {
     format!(
-        "{:.1} MiB, {} files, map entries {:?}",
-        held.rss_bytes as f64 / 1_048_576.0,
+        "{:.1} MiB, {} files, map entries {:?}, {} of cgroups that are gone",
+        mib(held.rss_bytes),
         held.files,
-        held.entries
+        held.entries,
+        held.stale
     )
 }
 
@@ -102,12 +123,12 @@ fn churn(load: &Path, groups: usize, mut progress: impl FnMut(usize)) -> Result<
     Ok(())
 }
 
-/// Waits until the maps of a process hold no more than before, and its memory and files stay as
+/// Waits until a process keeps nothing for cgroups that are gone, and its memory and files stay as
 /// they are; at most `limit`. What it holds then.
 ///
 /// # Errors
 /// When the process is gone.
-fn settle(pid: u32, before: &Footprint, limit: Duration) -> Result<Footprint> {
+fn settle(pid: u32, limit: Duration) -> Result<Footprint> {
     const LOOK_EVERY: Duration = Duration::from_secs(5);
     let start = Instant::now();
     let mut last = Footprint::of(pid)?;
@@ -115,7 +136,7 @@ fn settle(pid: u32, before: &Footprint, limit: Duration) -> Result<Footprint> {
         sleep(LOOK_EVERY);
         let now = Footprint::of(pid)?;
         let calm = now.rss_bytes <= last.rss_bytes && now.files <= last.files;
-        if start.elapsed() >= limit || (calm && now.all_entries() <= before.all_entries()) {
+        if start.elapsed() >= limit || (calm && now.stale == 0) {
             return Ok(now);
         }
         last = now;

@@ -5,7 +5,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use llmos_cgroupfs::Root;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal as set_action};
 
 use crate::cgroup;
 
@@ -30,7 +30,9 @@ pub fn start() -> Result<()> {
     thread::spawn(move || {
         let Ok(signal) = signals.wait() else { return };
         cgroup::remove_own(&root);
-        // Ends the process the way it was asked to.
+        // Ends the process the way it was asked to, also where its starter had this ignored.
+        // SAFETY: the default action runs no code of ours.
+        let _ = unsafe { set_action(signal, SigHandler::SigDfl) };
         let _ = signals.thread_unblock();
         let _ = raise(signal);
     });

@@ -1,11 +1,12 @@
 //! What a running agent holds: memory, open files, and entries of its kernel maps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::MapInfo;
+use llmos_cgroupfs::{Root, walk};
 
 use crate::bpf::{Attributes, MAP_GET_NEXT_KEY, call};
 
@@ -22,6 +23,10 @@ pub struct Footprint {
     pub files: u64,
     /// Entries by map.
     pub entries: BTreeMap<String, u64>,
+    /// Of those, how many are kept for a cgroup that is gone.
+    pub stale: u64,
+    /// cgroups of the v2 tree, whoever made them.
+    pub cgroups: u64,
 }
 
 impl Footprint {
@@ -52,18 +57,27 @@ impl Footprint {
                 maps.insert(map.id, map);
             }
         }
+        let mut kept = Vec::new();
         for map in maps.values() {
-            let (name, entries) = map.entries()?;
-            footprint.entries.insert(name, entries);
+            let (name, keys) = map.keys()?;
+            footprint.entries.insert(name, keys.len() as u64);
+            kept.extend(keys.into_iter().filter_map(cgroup_id));
         }
+        // Looked at last: what came meanwhile has no entry yet, what went is stale either way.
+        let alive: HashSet<u64> = walk(Root::find()?.path())?
+            .entries
+            .iter()
+            .map(|cgroup| cgroup.id)
+            .collect();
+        footprint.cgroups = alive.len() as u64;
+        footprint.stale = kept.iter().filter(|id| !alive.contains(id)).count() as u64;
         Ok(footprint)
     }
+}
 
-    /// Entries of all maps.
-    #[must_use]
-    pub fn all_entries(&self) -> u64 {
-        self.entries.values().sum()
-    }
+/// Maps by cgroup have its id as key: eight bytes. Others have none of that size.
+fn cgroup_id(key: Vec<u8>) -> Option<u64> {
+    key.try_into().ok().map(u64::from_ne_bytes)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -88,33 +102,35 @@ impl Map {
         })
     }
 
-    /// Its name and how many entries it has now.
-    fn entries(&self) -> Result<(String, u64)> {
+    /// Its name and the keys that it has now.
+    fn keys(&self) -> Result<(String, Vec<Vec<u8>>)> {
         let info = MapInfo::from_id(self.id).with_context(|| format!("map {}", self.id))?;
         let name = info.name_as_str().unwrap_or("unnamed").to_owned();
         let fd = info.fd().with_context(|| format!("map {name}"))?;
-        let (mut key, mut next) = (vec![0_u8; self.key_bytes], vec![0_u8; self.key_bytes]);
-        let mut entries = 0;
+        let mut keys: Vec<Vec<u8>> = Vec::new();
         loop {
+            let mut next = vec![0_u8; self.key_bytes];
             let mut ask: Attributes = [0; 16];
             ask[0] = u64::try_from(fd.as_fd().as_raw_fd())?;
             // No key asks for the first one.
-            ask[1] = if entries == 0 { 0 } else { key.as_ptr() as u64 };
+            ask[1] = keys.last().map_or(0, |key| key.as_ptr() as u64);
             ask[2] = next.as_mut_ptr() as u64;
             // SAFETY: both buffers have the size of the map's keys.
             match unsafe { call(MAP_GET_NEXT_KEY, &ask) } {
-                Ok(_) => entries += 1,
+                Ok(_) => keys.push(next),
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => break,
                 Err(error) => return Err(error).with_context(|| format!("keys of map {name}")),
             }
             // A key that is removed meanwhile sends the walk back to the start.
             ensure!(
-                entries <= 4 * self.max_entries,
+                keys.len() as u64 <= 4 * self.max_entries,
                 "map {name} changes faster than it can be counted"
             );
-            std::mem::swap(&mut key, &mut next);
         }
-        Ok((name, entries))
+        // For the same reason.
+        keys.sort_unstable();
+        keys.dedup();
+        Ok((name, keys))
     }
 }
 
@@ -129,5 +145,7 @@ mod tests {
         assert_eq!((map.id, map.key_bytes, map.max_entries), (3, 8, 16));
         assert!(Map::parse(&hash.replace("\t5\n", "\t2\n")).is_none());
         assert!(Map::parse("pos:\t0\n").is_none());
+        assert_eq!(cgroup_id(7_u64.to_ne_bytes().to_vec()), Some(7));
+        assert_eq!(cgroup_id(vec![0; 4]), None);
     }
 }

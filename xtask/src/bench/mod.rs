@@ -8,6 +8,7 @@ mod sense;
 
 use anyhow::{Result, bail};
 
+use crate::tied;
 pub use numbers::Numbers;
 
 /// Which measurement.
@@ -26,6 +27,7 @@ pub struct Args {
 
 /// Runs one measurement.
 pub fn run(args: &Args) -> Result<()> {
+    tied::endable()?;
     match (args.name.as_str(), args.only.as_deref()) {
         ("loop", None) => {
             let numbers = agent_loop::run(!args.dev)?;

@@ -51,6 +51,8 @@ fn slowdown(plan: &Plan, answer: &mut Map<String, Value>) -> Result<()> {
             on.push(with);
             ratios.push(with / without);
         }
+        let added = on.iter().zip(&off).map(|(on, off)| on - off).collect();
+        answer.insert(format!("switch_{name}_ns_added"), json!(median(added)));
         answer.insert(format!("switch_{name}_ns_off"), json!(median(off)));
         answer.insert(format!("switch_{name}_ns_on"), json!(median(on)));
         answer.insert(format!("switch_{name}_ratio"), json!(median(ratios)));

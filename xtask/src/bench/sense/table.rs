@@ -100,9 +100,9 @@ const FIGURES: [Figure; 17] = [
     ),
     figure(
         "churn",
-        "churn_10k_map_entries_growth",
+        "churn_10k_stale_map_entries",
         AtMost(0.0),
-        "entries of the agent's maps after the same",
+        "entries of the agent's maps for cgroups that are gone, after the same",
     ),
     figure(
         "machine",

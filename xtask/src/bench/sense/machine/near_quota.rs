@@ -39,6 +39,7 @@ pub fn run(steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
                 keep: false,
                 memory_mib: MEMORY_MIB,
                 clock: Clock::Host,
+                ahead: true,
                 limit: LIMIT,
                 silence: SILENCE,
             };

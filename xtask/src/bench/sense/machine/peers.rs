@@ -50,6 +50,7 @@ pub fn run(release: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()
             keep: false,
             memory_mib: MEMORY_MIB,
             clock: Clock::Instructions,
+            ahead: false,
             limit: LIMIT,
             silence: SILENCE,
         };
