@@ -14,8 +14,8 @@ use crate::paths;
 pub const PAGE: &str = "docs/kernel-policy.md";
 const BEGIN: &str = "<!-- matrix: written by `cargo xtask vm --write-matrix` -->";
 const END: &str = "<!-- end of matrix -->";
-/// Parts that say how the agent was configured and not what the kernel can do.
-const NOT_THE_KERNELS: [&str; 3] = ["coordinator", "limits", "model"];
+/// Parts that say how the agent was configured or how busy it is, and not what the kernel can do.
+const NOT_THE_KERNELS: [&str; 4] = ["budget", "coordinator", "limits", "model"];
 /// What stands after the series of the machine that ran natively.
 const NATIVE: &str = " native";
 /// A part that a kernel's column lacks.

@@ -139,6 +139,7 @@ fn scenarios(
                         keep,
                         memory_mib: MEMORY_MIB,
                         clock: Clock::Host,
+                        ahead: false,
                         limit: LIMIT,
                         silence: SILENCE,
                     };
@@ -190,6 +191,8 @@ pub struct Job<'a> {
     pub memory_mib: u32,
     /// What its time is made of.
     pub clock: Clock,
+    /// Run before other programs of this machine, as far as we may: for what measures delays.
+    pub ahead: bool,
     /// A machine that runs longer than this hangs.
     pub limit: Duration,
     /// A program that says nothing for longer than this hangs.
@@ -200,7 +203,7 @@ impl Job<'_> {
     /// Boots `kernel` with the archive `image` and returns what the program said.
     pub fn run(&self, kernel: Kernel, image: &Path) -> Result<Report> {
         println!("  kernel {} in software emulation", kernel.release());
-        let folder = folder(kernel)?;
+        let folder = self.folder(kernel)?;
         let boot = qemu::Boot {
             kernel: &kernel.image(),
             initramfs: image,
@@ -208,6 +211,7 @@ impl Job<'_> {
             program: self.program,
             memory_mib: self.memory_mib,
             clock: self.clock,
+            ahead: self.ahead,
             limit: self.limit,
             silence: self.silence,
             keep: self.keep,
@@ -223,12 +227,14 @@ impl Job<'_> {
         })?;
         Ok(report)
     }
-}
 
-fn folder(kernel: Kernel) -> Result<PathBuf> {
-    let folder = paths::target().join("vm").join(kernel.series);
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
+    /// One for each kernel and program, so that a bench and a test can run side by side.
+    fn folder(&self, kernel: Kernel) -> Result<PathBuf> {
+        let program = self.program.split(',').next().unwrap_or_default();
+        let folder = paths::target().join("vm").join(kernel.series).join(program);
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
 }
 
 /// The column of this machine's own kernel; where it cannot be had, a line says why.
