@@ -326,7 +326,13 @@ fn no_permission_has_its_own_words_and_code() {
     )
     .expect("set");
     let binary = folder.path().join("llmosctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_llmosctl"), &binary).expect("copied");
+    // By another process: a file that is open for writing here would be inherited by the programs
+    // that other tests start meanwhile, and the kernel runs no program that somebody may write to.
+    let copy = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_llmosctl"))
+        .arg(&binary)
+        .status();
+    assert!(copy.expect("cp runs").success());
     let mut command = Command::new(&binary);
     command
         .arg("--socket")
