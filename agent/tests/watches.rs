@@ -5,6 +5,11 @@
 //! The groups are made below the root of the v2 hierarchy and removed at the end. The same program
 //! runs on a machine with v1 controllers and in a virtual machine with all of them in v2.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

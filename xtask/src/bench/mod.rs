@@ -17,9 +17,9 @@ pub struct Args {
     /// loop: accuracy and cost of the agent on this machine;
     /// sense: every figure of what the agent sees and what seeing costs
     name: String,
-    /// sense: this part only (accuracy, switch, cost, churn or machine)
-    #[arg(long, value_name = "PART")]
-    only: Option<String>,
+    /// sense: these parts only (accuracy, switch, cost, churn, machine)
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    only: Vec<String>,
     /// Measure the programs of the dev profile, which are there already
     #[arg(long)]
     dev: bool,
@@ -28,14 +28,14 @@ pub struct Args {
 /// Runs one measurement.
 pub fn run(args: &Args) -> Result<()> {
     tied::endable()?;
-    match (args.name.as_str(), args.only.as_deref()) {
-        ("loop", None) => {
+    match args.name.as_str() {
+        "loop" if args.only.is_empty() => {
             let numbers = agent_loop::run(!args.dev)?;
             numbers.print();
             numbers.write("loop")
         }
-        ("sense", only) => sense::run(!args.dev, only),
-        ("loop", Some(_)) => bail!("only the bench sense has parts"),
-        (other, _) => bail!("no bench {other}; there are: loop, sense"),
+        "loop" => bail!("only the bench sense has parts"),
+        "sense" => sense::run(!args.dev, &args.only),
+        other => bail!("no bench {other}; there are: loop, sense"),
     }
 }

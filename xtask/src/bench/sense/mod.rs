@@ -59,20 +59,18 @@ const PARTS: [Part; 5] = [
     },
 ];
 
-/// Runs all parts or one, prints the table and writes the file.
-pub fn run(release: bool, only: Option<&str>) -> Result<()> {
+/// Runs all parts or some, prints the table and writes the file.
+pub fn run(release: bool, only: &[String]) -> Result<()> {
     let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
-    if let Some(only) = only
-        && !names.contains(&only)
-    {
-        bail!("no part {only}; there are: {}", names.join(", "));
+    if let Some(unknown) = only.iter().find(|only| !names.contains(&only.as_str())) {
+        bail!("no part {unknown}; there are: {}", names.join(", "));
     }
     ensure!(
         nix::unistd::geteuid().is_root(),
         "kernel programs need root; run this as root"
     );
     let mut steps = Steps::new();
-    let asked = |part: &Part| only.is_none_or(|only| only == part.name);
+    let asked = |part: &Part| only.is_empty() || only.iter().any(|only| only == part.name);
     let mut subjects: Vec<&str> = PARTS
         .iter()
         .filter(|part| asked(part))
