@@ -1,5 +1,6 @@
 //! Measures the programs of the kernel side now and then. The kernel's statistics cost a few tens of
-//! nanoseconds a run, so they are on for one tick of many.
+//! nanoseconds a run, and to switch them the kernel patches its own code on all CPUs, so they are on
+//! for one tick of many.
 
 use std::os::fd::OwnedFd;
 
@@ -8,10 +9,10 @@ use llmos_engine::units::Timestamp;
 
 use crate::probes::{Probe, Probes, ProgramTotals};
 
-/// Ticks from one measurement to the next.
-const EVERY: u64 = 30;
-/// The first measurement comes this soon after the start.
-const FIRST: u64 = 5;
+/// Seconds from one measurement to the next, however short the tick is.
+const EVERY_S: f64 = 30.0;
+/// The first measurement comes this many seconds after the start.
+const FIRST_S: f64 = 5.0;
 
 /// What one program costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,10 +43,17 @@ struct Running {
     _on: OwnedFd,
 }
 
-/// Measures the kernel side each so many ticks.
+/// When the next measurement is due.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    since: Timestamp,
+    after_s: f64,
+}
+
+/// Measures the kernel side for one tick, each so many seconds.
 #[derive(Default)]
 pub struct Sampler {
-    ticks: u64,
+    due: Option<Due>,
     running: Option<Running>,
     costs: Option<Vec<ProgramCost>>,
     map_bytes: Option<u64>,
@@ -55,14 +63,21 @@ pub struct Sampler {
 impl Sampler {
     /// One tick; true when new figures are there.
     pub fn tick(&mut self, now: Timestamp, probes: &Probes) -> bool {
-        self.ticks += 1;
+        let due = *self.due.get_or_insert(Due {
+            since: now,
+            after_s: FIRST_S,
+        });
         if let Some(running) = self.running.take() {
             let seconds = now.seconds_since(running.since);
             self.costs = Some(costs(&running.before, &probes.program_totals(), seconds));
             self.map_bytes = probes.map_bytes();
             return true;
         }
-        if !self.refused && self.ticks % EVERY == FIRST {
+        if !self.refused && now.seconds_since(due.since) >= due.after_s {
+            self.due = Some(Due {
+                since: now,
+                after_s: EVERY_S,
+            });
             match enable_stats(Stats::RunTime) {
                 Ok(on) => {
                     self.running = Some(Running {

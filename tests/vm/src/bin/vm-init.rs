@@ -55,6 +55,10 @@ fn work() -> Result<ExitStatus> {
     setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS).context("open files")?;
     busybox(&["--install", "-s", "/bin"])?;
     busybox(&["ip", "link", "set", "lo", "up"])?;
+    // The agent switches these on and off, for which the kernel patches its code on all CPUs while
+    // they run. QEMU 7.2 may then keep an old translation with the breakpoint of the patch in it, at
+    // which both CPUs turn for ever (seen with a debugger in bpf_trace_run). Here they stay on.
+    std::fs::write("/proc/sys/kernel/bpf_stats_enabled", "1").context("bpf_stats_enabled")?;
     let cmdline = std::fs::read_to_string("/proc/cmdline")?;
     let (program, args) = asked_for(&cmdline);
     Command::new(Path::new("/bin").join(program))
