@@ -1,0 +1,92 @@
+//! All series: cut into blocks, blocks dealt out to threads, scores put back in order.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use llmos_engine::forecast::{Model, ModelError};
+
+use super::block;
+use super::lane::Lane;
+use crate::score::SeriesScore;
+use crate::trace::Series;
+
+/// Series in a batch. It is fixed, because numbers of a model may depend on the batch's size in
+/// their last bits, and the result must not depend on the number of threads.
+const BLOCK: usize = 64;
+
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Threads, at least one.
+    pub threads: usize,
+}
+
+/// Why a replay ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error<E> {
+    /// A thread got no model.
+    #[error(transparent)]
+    Load(E),
+    /// The model failed on the way. The agent would go on with its baseline; a score of that would
+    /// be no score of the model.
+    #[error("the replay ended early: {0}")]
+    Model(#[from] ModelError),
+}
+
+/// Runs the forecaster over all series, each from its first tick, and scores the evaluation part.
+/// The scores are in the order of the series. `load` gives each thread a model of its own, or
+/// `None` to run without one. `progress` hears how many values are done, and of how many.
+///
+/// # Errors
+/// If `load` fails or the model does.
+pub fn run<E: Send>(
+    series: &[Series],
+    options: Options,
+    load: impl Fn() -> Result<Option<Box<dyn Model>>, E> + Sync,
+    progress: impl Fn(u64, u64) + Sync,
+) -> Result<Vec<SeriesScore>, Error<E>> {
+    let mut order: Vec<usize> = (0..series.len()).collect();
+    // Stable, so that series of one length keep their order.
+    order.sort_by_key(|at| std::cmp::Reverse(series[*at].values.len()));
+    let blocks: Vec<&[usize]> = order.chunks(BLOCK).collect();
+    let total = series.iter().map(|s| s.values.len() as u64).sum();
+    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let scores = Mutex::new(Vec::with_capacity(series.len()));
+
+    let work = || -> Result<(), Error<E>> {
+        let mut model = load().map_err(Error::Load)?;
+        while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let lanes = block
+                .iter()
+                .map(|at| Lane::new(&series[*at], *at as u64 + 1));
+            let mut note = |more: u64| {
+                progress(done.fetch_add(more, Ordering::Relaxed) + more, total);
+            };
+            let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
+            let found = block::run(lanes.collect(), model, &mut note).inspect_err(|_| {
+                // The other threads need not go on.
+                next.store(blocks.len(), Ordering::Relaxed);
+            })?;
+            let mut scores = scores.lock().unwrap_or_else(PoisonError::into_inner);
+            scores.extend(block.iter().copied().zip(found));
+        }
+        Ok(())
+    };
+    let threads = options.threads.clamp(1, blocks.len().max(1));
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        others
+            .into_iter()
+            .map(|other| {
+                other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .fold(mine, Result::and)
+    })?;
+    let mut scores = scores.into_inner().unwrap_or_else(PoisonError::into_inner);
+    scores.sort_unstable_by_key(|(at, _)| *at);
+    Ok(scores.into_iter().map(|(_, score)| score).collect())
+}

@@ -1,0 +1,119 @@
+//! The decaying histogram of the Vertical Pod Autoscaler: buckets that grow by 5 %, weights that
+//! halve each day. A quantile is the upper end of the bucket in which it lies.
+
+use llmos_engine::forecast::QUANTILES;
+
+/// Each bucket is this much wider than the one below.
+const GROWTH: f64 = 1.05;
+/// Enough for ten million times the first bucket.
+const BUCKETS: usize = 280;
+/// Time in which a weight halves, in seconds.
+const HALF_LIFE_S: f64 = 24.0 * 3600.0;
+/// Weights grow instead of the old ones shrinking; from here on all are made small again.
+const LARGEST_WEIGHT: f64 = 1e12;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct DecayedHistogram {
+    first: f64,
+    growth_per_tick: f64,
+    weight: f64,
+    total: f64,
+    buckets: Vec<f64>,
+}
+
+impl DecayedHistogram {
+    /// `first` is the width of the first bucket; a tick takes `step_s` seconds.
+    pub fn new(first: f64, step_s: f64) -> Self {
+        Self {
+            first,
+            growth_per_tick: (step_s / HALF_LIFE_S).exp2(),
+            weight: 1.0,
+            total: 0.0,
+            buckets: vec![0.0; BUCKETS],
+        }
+    }
+
+    /// One tick, with its value if it is known.
+    pub fn push(&mut self, value: Option<f64>) {
+        self.weight *= self.growth_per_tick;
+        if self.weight > LARGEST_WEIGHT {
+            let shrink = self.weight.recip();
+            self.buckets.iter_mut().for_each(|bucket| *bucket *= shrink);
+            self.total *= shrink;
+            self.weight = 1.0;
+        }
+        if let Some(value) = value {
+            let bucket = self.bucket(value);
+            self.buckets[bucket] += self.weight;
+            self.total += self.weight;
+        }
+    }
+
+    /// Quantiles of the values so far; zero before the first.
+    pub fn quantiles(&self) -> [f64; QUANTILES.len()] {
+        let mut out = [0.0; QUANTILES.len()];
+        let mut below = 0.0;
+        let mut next = 0;
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            below += bucket;
+            // A sum of many weights may miss the whole by rounding.
+            while let Some(q) = QUANTILES.get(next)
+                && *bucket > 0.0
+                && below >= q * self.total * (1.0 - 1e-12)
+            {
+                out[next] = self.end(at);
+                next += 1;
+            }
+        }
+        out
+    }
+
+    fn bucket(&self, value: f64) -> usize {
+        let place = (value / self.first * (GROWTH - 1.0) + 1.0).ln() / GROWTH.ln();
+        (place as usize).min(BUCKETS - 1)
+    }
+
+    /// Upper end of a bucket: the sum of a geometric series.
+    fn end(&self, bucket: usize) -> f64 {
+        self.first * (GROWTH.powi(bucket as i32 + 1) - 1.0) / (GROWTH - 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-9
+    }
+
+    #[test]
+    fn a_quantile_is_the_upper_end_of_its_bucket() {
+        let mut histogram = DecayedHistogram::new(1.0, 1.0);
+        assert_eq!(histogram.quantiles(), [0.0; 4]);
+        (0..92).for_each(|_| histogram.push(Some(0.5)));
+        (0..8).for_each(|_| histogram.push(Some(1.5)));
+        let [median, p90, p95, p99] = histogram.quantiles();
+        assert!(near(median, 1.0) && near(p90, 1.0), "{median} {p90}");
+        assert!(near(p95, 2.05) && near(p99, 2.05), "{p95} {p99}");
+    }
+
+    #[test]
+    fn what_is_a_day_older_counts_half() {
+        let mut histogram = DecayedHistogram::new(1.0, HALF_LIFE_S);
+        // Weights 1 of 3 and 2 of 3.
+        histogram.push(Some(5.0));
+        histogram.push(Some(0.0));
+        assert!(near(histogram.quantiles()[0], 1.0));
+        // For many days nothing is known: nothing changes, and nothing overflows.
+        (0..5_000).for_each(|_| histogram.push(None));
+        assert!(histogram.weight.is_finite());
+        histogram.push(Some(3.0));
+        let expected = histogram.end(histogram.bucket(3.0));
+        assert!(
+            near(histogram.quantiles()[3], expected),
+            "the old is forgotten"
+        );
+    }
+}
