@@ -108,6 +108,6 @@ impl<'s> Lane<'s> {
 
     /// The scores, at the end.
     pub fn finish(self) -> SeriesScore {
-        self.score
+        self.score.finish()
     }
 }

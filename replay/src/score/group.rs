@@ -184,8 +184,8 @@ fn add(sums: &mut Vec<(usize, MethodScore)>, scored: &Scored, tally: &Tally, siz
 fn copiers(members: &[&SeriesScore]) -> BTreeMap<&'static str, Copiers> {
     let mut found: BTreeMap<&'static str, Copiers> = BTreeMap::new();
     for member in members {
-        for method in member.methods.iter().filter(|m| m.kind != Kind::Baseline) {
-            if let Some(shift) = member.shift(method) {
+        for method in &member.methods {
+            if let Some(shift) = method.shift {
                 let copiers = found.entry(method.name).or_default();
                 copiers.tested += 1;
                 copiers.follow += usize::from(shift.follows);

@@ -6,7 +6,7 @@ mod report;
 mod series;
 mod tally;
 
-pub use copier::{Shift, shift};
+pub use copier::Shift;
 pub use group::{Copiers, Group, MethodScore, groups};
 pub use report::{Facts, report};
 pub use series::{Kind, Scored, SeriesScore};

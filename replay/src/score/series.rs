@@ -2,7 +2,8 @@
 
 use llmos_engine::forecast::{HORIZONS, Quantiles, Resource};
 
-use super::{Shift, Tally, shift};
+use super::copier::Course;
+use super::{Shift, Tally};
 use crate::trace::Series;
 
 /// Share of the size by which a peak may be above a forecast and is covered all the same.
@@ -30,8 +31,10 @@ pub struct Scored {
     pub kind: Kind,
     /// Its sums for each horizon.
     pub tallies: [Tally; HORIZONS.len()],
-    /// Tick, median and peak, for the time-shift test.
-    medians: Vec<(usize, f64, f64)>,
+    /// The time-shift test; `None` if nothing can be said. Simple rules are not tested.
+    pub shift: Option<Shift>,
+    /// Tick and median, for that test.
+    medians: Vec<(usize, f64)>,
 }
 
 /// Scores of one series. All numbers that are added are in the engine's unit.
@@ -50,6 +53,7 @@ pub struct SeriesScore {
     /// The methods, in the order in which they were heard first.
     pub methods: Vec<Scored>,
     inputs: Vec<f64>,
+    peaks: Vec<Option<f64>>,
     came: [Option<f64>; HORIZONS.len()],
     next: usize,
 }
@@ -64,6 +68,7 @@ impl SeriesScore {
             ticks: series.values.len(),
             methods: Vec::new(),
             inputs: Vec::with_capacity(series.values.len()),
+            peaks: Vec::with_capacity(series.values.len()),
             came: [None; HORIZONS.len()],
             next: 0,
         }
@@ -73,12 +78,16 @@ impl SeriesScore {
     pub(crate) fn held(&mut self, value: Option<f64>) {
         let last = self.inputs.last().copied().unwrap_or(0.0);
         self.inputs.push(value.unwrap_or(last));
+        self.peaks.push(None);
     }
 
     /// Begins to score the tick of the last input; these peaks came.
     pub(crate) fn begin(&mut self, came: &[Option<f64>; HORIZONS.len()]) {
         self.came = *came;
         self.next = 0;
+        if let Some(peak) = self.peaks.last_mut() {
+            *peak = came[SHIFT_HORIZON];
+        }
     }
 
     /// Scores what a method said. Methods come in the same order at each tick, or nearly.
@@ -95,18 +104,31 @@ impl SeriesScore {
                 tally.add(said, peak, tolerance);
             }
         }
-        if kind != Kind::Baseline
-            && let Some(peak) = self.came[SHIFT_HORIZON]
-        {
-            let tick = self.inputs.len() - 1;
-            method.medians.push((tick, said[SHIFT_HORIZON][0], peak));
-        }
+        let tick = self.inputs.len() - 1;
+        method.medians.push((tick, said[SHIFT_HORIZON][0]));
     }
 
-    /// The time-shift test on a method; `None` if nothing can be said. Baselines are not tested.
-    #[must_use]
-    pub fn shift(&self, method: &Scored) -> Option<Shift> {
-        shift(&self.inputs, &method.medians)
+    /// All is scored: makes the test and forgets what it needs.
+    pub(crate) fn finish(mut self) -> Self {
+        let course = Course {
+            inputs: &self.inputs,
+            peaks: &self.peaks,
+        };
+        let medians: Vec<_> = self
+            .methods
+            .iter_mut()
+            .map(|method| (method.kind, std::mem::take(&mut method.medians)))
+            .collect();
+        let rules = medians.iter().filter(|(kind, _)| *kind == Kind::Baseline);
+        let rules: Vec<&[_]> = rules.map(|(_, medians)| medians.as_slice()).collect();
+        for (method, (kind, medians)) in self.methods.iter_mut().zip(&medians) {
+            if *kind != Kind::Baseline {
+                method.shift = course.shift(medians, &rules);
+            }
+        }
+        self.inputs = Vec::new();
+        self.peaks = Vec::new();
+        self
     }
 
     fn place(&mut self, name: &'static str, kind: Kind) -> usize {
@@ -117,6 +139,7 @@ impl SeriesScore {
             name,
             kind,
             tallies: Default::default(),
+            shift: None,
             medians: Vec::new(),
         });
         self.methods.len() - 1
