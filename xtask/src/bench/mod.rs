@@ -1,10 +1,15 @@
 //! `cargo xtask bench NAME`: measurements, one file each, written to `target/bench/NAME.json`.
 
 mod agent_loop;
+mod figures;
+mod forecast;
 mod native;
 mod numbers;
+mod parts;
 mod programs;
 mod sense;
+
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
@@ -15,27 +20,39 @@ pub use numbers::Numbers;
 #[derive(clap::Args)]
 pub struct Args {
     /// loop: accuracy and cost of the agent on this machine;
-    /// sense: every figure of what the agent sees and what seeing costs
+    /// sense: every figure of what the agent sees and what seeing costs;
+    /// forecast: how good the forecasts are
     name: String,
-    /// sense: these parts only (accuracy, switch, cost, churn, machine)
+    /// These parts only; sense: accuracy, switch, cost, churn, machine; forecast: replay,
+    /// leave-one-out
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,
     /// Measure the programs of the dev profile, which are there already
     #[arg(long)]
     dev: bool,
+    /// forecast: traces and recordings, or folders of them
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    traces: Vec<PathBuf>,
+    /// forecast: folder of the model (default: the released one)
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
 }
 
 /// Runs one measurement.
 pub fn run(args: &Args) -> Result<()> {
     tied::endable()?;
+    if args.name != "forecast" && (!args.traces.is_empty() || args.model.is_some()) {
+        bail!("only the bench forecast takes --traces and --model");
+    }
     match args.name.as_str() {
         "loop" if args.only.is_empty() => {
             let numbers = agent_loop::run(!args.dev)?;
             numbers.print();
             numbers.write("loop")
         }
-        "loop" => bail!("only the bench sense has parts"),
+        "loop" => bail!("the bench loop has no parts"),
         "sense" => sense::run(!args.dev, &args.only),
-        other => bail!("no bench {other}; there are: loop, sense"),
+        "forecast" => forecast::run(!args.dev, &args.only, &args.traces, args.model.as_deref()),
+        other => bail!("no bench {other}; there are: loop, sense, forecast"),
     }
 }

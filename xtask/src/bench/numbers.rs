@@ -24,6 +24,11 @@ impl Numbers {
         }
     }
 
+    /// Keeps a figure as another program has given it.
+    pub fn keep(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+
     /// The number kept under a name.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.get(name).and_then(Value::as_f64)

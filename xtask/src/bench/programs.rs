@@ -21,6 +21,16 @@ pub fn build(subjects: &[&str], release: bool, steps: &mut Steps) -> Result<()> 
         measuring.args(["--bin", program]);
     }
     steps.run("build the measuring programs", || cmd::run(&mut measuring))?;
+    optimised(subjects, release, steps)
+}
+
+/// Builds these subjects alone, likewise as the workspace as a whole.
+pub fn subjects(subjects: &[&str], release: bool, steps: &mut Steps) -> Result<()> {
+    setup::run(Need::Build, steps)?;
+    optimised(subjects, release, steps)
+}
+
+fn optimised(subjects: &[&str], release: bool, steps: &mut Steps) -> Result<()> {
     if subjects.is_empty() {
         return Ok(());
     }
