@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use llmos_engine::forecast::HORIZONS;
 
 /// See what the LLMOS agent on this machine sees, does and why.
 #[derive(Debug, Parser)]
@@ -18,8 +20,15 @@ pub struct Cli {
     )]
     pub socket: PathBuf,
     /// Print JSON
-    #[arg(long, global = true)]
-    pub json: bool,
+    // `replay forecast` has an argument of the same name that takes a file: clap hands the value of
+    // either to both, so they have one type.
+    #[arg(
+        long,
+        global = true,
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new().map(|on| if on { JsonTo::Stdout } else { JsonTo::Nowhere })
+    )]
+    pub json: JsonTo,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -40,6 +49,19 @@ pub enum Command {
     Record(RecordArgs),
     /// Look into a recording
     Recording(RecordingArgs),
+    /// Replay traces and recordings: what would have been
+    Replay(ReplayArgs),
+}
+
+/// Where JSON goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonTo {
+    /// None is wanted.
+    Nowhere,
+    /// To the standard output, instead of the text for people.
+    Stdout,
+    /// To a file, beside the text for people.
+    File(PathBuf),
 }
 
 /// Arguments of `top`.
@@ -122,4 +144,45 @@ pub enum Look {
         /// What record wrote
         file: PathBuf,
     },
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// What to replay
+    #[command(subcommand)]
+    pub replay: Replay,
+}
+
+/// What can be replayed.
+#[derive(Debug, Subcommand)]
+pub enum Replay {
+    /// Score the forecasts of peaks on the last 30 % of each series, beside simple rules
+    Forecast(ReplayForecastArgs),
+}
+
+/// Arguments of `replay forecast`.
+#[derive(Debug, Args)]
+pub struct ReplayForecastArgs {
+    /// Traces (.csv, .csv.gz), recordings (.arrows), or folders of them
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    pub traces: Vec<PathBuf>,
+    /// Folder of the forecast model; where the agent looks if not given
+    #[arg(long, value_name = "DIR", conflicts_with = "without_model")]
+    pub model: Option<PathBuf>,
+    /// Replay what the agent does without a model
+    #[arg(long)]
+    pub without_model: bool,
+    /// Ticks ahead: 5, 30; both if not given
+    #[arg(long, value_name = "TICKS", value_delimiter = ',', value_parser = horizon)]
+    pub horizon: Vec<usize>,
+    /// Write all figures to this file as JSON
+    #[arg(long, value_name = "OUT", value_parser = PathBufValueParser::new().map(JsonTo::File))]
+    json: Option<JsonTo>,
+}
+
+fn horizon(text: &str) -> Result<usize, String> {
+    let known = || HORIZONS.map(|h| h.to_string()).join(", ");
+    let ticks = text.parse().ok().filter(|ticks| HORIZONS.contains(ticks));
+    ticks.ok_or_else(|| format!("expected one of {}", known()))
 }

@@ -4,14 +4,19 @@ use std::io;
 use std::path::PathBuf;
 
 use llmos_cgroupfs::{JournalError, RootError};
+use llmos_engine::forecast::ModelError;
+use llmos_forecaster::LoadError;
 use llmos_proto::status::API_VERSION;
 use llmos_recording::ReadError;
+use llmos_replay::trace::TraceError;
 
 /// `EX_USAGE` of sysexits.h.
 pub const USAGE: u8 = 64;
 /// `EX_DATAERR`.
 const DATA: u8 = 65;
 const UNAVAILABLE: u8 = 69;
+/// `EX_CANTCREAT`.
+const CANNOT_CREATE: u8 = 73;
 const NO_PERMISSION: u8 = 77;
 const OTHER: u8 = 1;
 
@@ -112,6 +117,26 @@ pub enum CtlError {
     /// A recording cannot be read.
     #[error(transparent)]
     Recording(#[from] ReadError),
+    /// A trace cannot be replayed.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// There is no model.
+    #[error("no forecast model found: name its folder with --model, or use --without-model")]
+    NoModel,
+    /// A model cannot be used.
+    #[error("cannot use the model: {0}")]
+    Model(#[from] LoadError),
+    /// A model failed on the way.
+    #[error("the replay ended early: {0}")]
+    ModelFailed(ModelError),
+    /// A file cannot be made.
+    #[error("cannot create {}: {source}", path.display())]
+    Create {
+        /// Which.
+        path: PathBuf,
+        /// What came of it.
+        source: io::Error,
+    },
     /// The output is gone.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -127,14 +152,22 @@ impl CtlError {
             Self::Unreachable { .. } | Self::NotAnAgent { .. } => UNAVAILABLE,
             Self::Forbidden { .. } => NO_PERMISSION,
             Self::Journal(JournalError::InUse { .. }) => UNAVAILABLE,
-            Self::Recording(ReadError::NotARecording { .. }) => DATA,
+            Self::Recording(ReadError::NotARecording { .. })
+            | Self::Trace(
+                TraceError::Malformed { .. }
+                | TraceError::Nothing { .. }
+                | TraceError::Recording(ReadError::NotARecording { .. }),
+            ) => DATA,
+            Self::Model(error) if !matches!(error, LoadError::Read { .. }) => DATA,
             Self::Journal(JournalError::Io { source, .. })
             | Self::File { source, .. }
+            | Self::Create { source, .. }
             | Self::Recording(ReadError::Io { source, .. })
-                if source.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                NO_PERMISSION
-            }
+            | Self::Model(LoadError::Read { source, .. })
+            | Self::Trace(
+                TraceError::Io { source, .. } | TraceError::Recording(ReadError::Io { source, .. }),
+            ) if source.kind() == io::ErrorKind::PermissionDenied => NO_PERMISSION,
+            Self::Create { .. } => CANNOT_CREATE,
             _ => OTHER,
         }
     }

@@ -1,5 +1,5 @@
-//! `llmosctl`: what people type to see what the agent sees, does and why. Only a client: it knows the
-//! status socket and, for `restore`, the journal.
+//! `llmosctl`: what people type to see what the agent sees, does and why. Mostly a client: it knows the
+//! status socket, for `restore` the journal, and for `replay` the engine.
 
 mod cli;
 mod client;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, JsonTo};
 use client::Client;
 use error::{CtlError, USAGE};
 
@@ -49,12 +49,14 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), CtlError> {
     let client = Client::new(&cli.socket)?;
+    let json = cli.json != JsonTo::Nowhere;
     match &cli.command {
-        Command::Status => commands::status::run(&client, cli.json),
-        Command::Top(args) => commands::top::run(&client, cli.json, args),
-        Command::Explain(args) => commands::explain::run(&client, cli.json, args),
-        Command::Restore(args) => commands::restore::run(cli.json, args),
-        Command::Record(args) => commands::record::run(&client, cli.json, args),
-        Command::Recording(args) => commands::recording::run(cli.json, args),
+        Command::Status => commands::status::run(&client, json),
+        Command::Top(args) => commands::top::run(&client, json, args),
+        Command::Explain(args) => commands::explain::run(&client, json, args),
+        Command::Restore(args) => commands::restore::run(json, args),
+        Command::Record(args) => commands::record::run(&client, json, args),
+        Command::Recording(args) => commands::recording::run(json, args),
+        Command::Replay(args) => commands::replay::run(&cli.json, args),
     }
 }

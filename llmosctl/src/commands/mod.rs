@@ -3,6 +3,7 @@
 pub mod explain;
 pub mod record;
 pub mod recording;
+pub mod replay;
 pub mod restore;
 pub mod status;
 pub mod top;
