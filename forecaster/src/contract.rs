@@ -7,9 +7,10 @@ use llmos_engine::forecast::{HORIZONS, QUANTILES, Resource, features};
 use serde::Deserialize;
 
 use crate::LoadError;
+use crate::cells::{self, Output};
 
-/// The signature of a model that carries its state from tick to tick.
-const STREAMING: &str = "streaming";
+/// Longest window that is accepted, in ticks.
+const MAX_WINDOW: usize = 1_024;
 /// Widest recurrent state that is accepted, in numbers per row; bounds the memory of a batch.
 const MAX_HIDDEN: usize = 16_384;
 
@@ -21,24 +22,42 @@ pub struct Contract {
     pub contract_version: u32,
     /// Name of the model for people.
     pub name: String,
-    /// How the model is called: `streaming`.
-    pub signature: String,
+    /// How the model is called.
+    pub signature: Signature,
     /// SHA-256 of `model.onnx`, in hexadecimal.
     pub sha256: String,
-    /// Numbers of recurrent state per row, for `h` and for `c`.
+    /// Streaming: numbers of recurrent state per row, for `h` and for `c`.
+    #[serde(default)]
     pub hidden: usize,
-    /// Features in the order of the input's columns.
+    /// Windowed: ticks in a window, the newest last.
+    #[serde(default)]
+    pub window: usize,
+    /// Features in the order of the input's columns: all of the engine's for a streaming model,
+    /// any of them for a windowed one.
     pub features: Vec<Feature>,
-    /// Resources in the order of their flags among the features.
+    /// Streaming: resources in the order of their flags among the features.
+    #[serde(default)]
     pub resources: Vec<String>,
     /// How features are scaled.
     pub scaling: Scaling,
-    /// Horizons of the outputs.
+    /// Streaming: horizons of the outputs.
+    #[serde(default)]
     pub horizons_ticks: Vec<usize>,
-    /// Quantiles of the outputs.
+    /// Streaming: quantiles of the outputs.
+    #[serde(default)]
     pub quantiles: Vec<f64>,
     /// Names of the outputs in the order of the columns.
     pub output_order: Vec<String>,
+}
+
+/// How a model is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signature {
+    /// `x, h, c -> y, h_next, c_next`: one tick, with the state carried along.
+    Streaming,
+    /// `[batch, window, features] -> [batch, outputs]`: the last ticks at once.
+    Windowed,
 }
 
 /// One column of the input.
@@ -101,9 +120,19 @@ impl Contract {
             &self.contract_version,
             &features::CONTRACT_VERSION,
         )?;
-        check.same("signature", &self.signature.as_str(), &STREAMING)?;
         let one_line = !self.name.is_empty() && !self.name.chars().any(char::is_control);
         check.holds("name", one_line, &self.name, "a name of one line")?;
+        let digest = self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit());
+        check.holds("sha256", digest, &self.sha256, "64 hexadecimal digits")?;
+
+        self.check_scaling(&check)?;
+        match self.signature {
+            Signature::Streaming => self.check_streaming(&check),
+            Signature::Windowed => self.check_windowed(&check),
+        }
+    }
+
+    fn check_streaming(&self, check: &Check) -> Result<(), LoadError> {
         let hidden = (1..=MAX_HIDDEN).contains(&self.hidden);
         check.holds(
             "hidden",
@@ -111,9 +140,6 @@ impl Contract {
             &self.hidden,
             &format!("1 to {MAX_HIDDEN}"),
         )?;
-        let digest = self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit());
-        check.holds("sha256", digest, &self.sha256, "64 hexadecimal digits")?;
-
         let names: Vec<&str> = self
             .features
             .iter()
@@ -136,7 +162,44 @@ impl Contract {
         let order = HORIZONS
             .iter()
             .flat_map(|h| QUANTILES.map(|q| format!("h{h}_q{q}")));
-        check.same("output_order", &self.output_order, &order.collect())?;
+        check.same("output_order", &self.output_order, &order.collect())
+    }
+
+    fn check_windowed(&self, check: &Check) -> Result<(), LoadError> {
+        check.holds(
+            "window",
+            (1..=MAX_WINDOW).contains(&self.window),
+            &self.window,
+            &format!("1 to {MAX_WINDOW}"),
+        )?;
+        let names: Vec<&str> = self.features.iter().map(|f| f.name.as_str()).collect();
+        check.holds(
+            "features",
+            self.places().is_some(),
+            &names,
+            &format!("each once, of {:?}", features::NAMES),
+        )?;
+        check.holds(
+            "output_order",
+            self.outputs().is_some(),
+            &self.output_order,
+            &format!("each once, of {:?}", cells::names()),
+        )
+    }
+
+    /// Windowed: places of the features among the engine's, if they are some of them, each once.
+    pub(crate) fn places(&self) -> Option<Vec<usize>> {
+        let place = |f: &Feature| features::NAMES.iter().position(|name| *name == f.name);
+        distinct(self.features.iter().map(place))
+    }
+
+    /// Windowed: what the outputs mean, if they have names that mean something, each once.
+    pub(crate) fn outputs(&self) -> Option<Vec<Output>> {
+        distinct(self.output_order.iter().map(|name| name.parse().ok()))
+    }
+
+    fn check_scaling(&self, check: &Check) -> Result<(), LoadError> {
+        let known = [Resource::Cpu, Resource::Memory, Resource::Network];
 
         let Scaling { floors, .. } = &self.scaling;
         check.numbers(
@@ -168,6 +231,16 @@ impl Contract {
             features::SCALE_JUMP_MAX,
         )
     }
+}
+
+/// All of the items, if each is something and none comes twice, and there is one.
+fn distinct<T: PartialEq>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let mut all: Vec<T> = Vec::new();
+    for item in items {
+        let item = item.filter(|item| !all.contains(item))?;
+        all.push(item);
+    }
+    (!all.is_empty()).then_some(all)
 }
 
 /// Comparisons that end in an error with the file and the field.
@@ -217,7 +290,7 @@ impl Check<'_> {
         Err(LoadError::Mismatch {
             path: self.path.to_owned(),
             field,
-            found: format!("{found:?}"),
+            found: format!("{found:?}").chars().take(200).collect(),
             expected: expected.to_owned(),
         })
     }

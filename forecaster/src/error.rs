@@ -65,6 +65,14 @@ pub enum LoadError {
         /// What tract says, in one line.
         reason: String,
     },
+    /// The file holds more, or other, than a model may.
+    #[error("{} {limit}", path.display())]
+    Limit {
+        /// The file.
+        path: PathBuf,
+        /// What it holds and what was expected, in a few words.
+        limit: String,
+    },
     /// An input or output has another name, type or shape than the contract wants.
     #[error("{}: {tensor} is {found}, expected {expected}", path.display())]
     Tensor {

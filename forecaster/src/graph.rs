@@ -1,72 +1,106 @@
-//! The ONNX graph of a streaming model: parsed, and its inputs and outputs checked by name, type
-//! and shape before anything runs.
+//! An ONNX graph: parsed within limits, and its inputs and outputs checked by name, type and shape
+//! before anything runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use llmos_engine::forecast::{OUTPUTS, features};
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
-use crate::LoadError;
+use crate::signature::Tensors;
+use crate::tensor::{Declared, Tensor};
+use crate::{LoadError, limits};
 
-/// Names of the inputs, in the order in which a plan takes them.
-pub(crate) const INPUT_NAMES: [&str; 3] = ["x", "h", "c"];
-/// Names of the outputs, in the order in which a plan gives them.
-pub(crate) const OUTPUT_NAMES: [&str; 3] = ["y", "h_next", "c_next"];
+/// Most numbers that all values of an optimised graph may have together: 256 MiB.
+const MAX_WORK_NUMBERS: usize = 64 * 1024 * 1024;
 
 /// A checked graph, still for any number of rows.
 #[derive(Debug)]
-pub(crate) struct StreamingGraph {
-    /// Inputs and outputs are in the order of the names above.
+pub(crate) struct OnnxGraph {
+    /// Inputs and outputs are in the order of the lists below.
     model: InferenceModel,
-    hidden: usize,
+    pub inputs: Vec<Tensor>,
+    pub outputs: Vec<Tensor>,
 }
 
-impl StreamingGraph {
-    /// Parses the bytes of an ONNX file. `path` is named in errors.
-    pub(crate) fn parse(bytes: &[u8], hidden: usize, path: &Path) -> Result<Self, LoadError> {
-        let graph_error = |reason| LoadError::Graph {
+/// Decodes the bytes of an ONNX file and checks them against the limits.
+pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<pb::ModelProto, LoadError> {
+    let proto = decode_only(bytes, path)?;
+    match limits::broken(&proto).into_iter().next() {
+        Some(limit) => Err(LoadError::Limit {
             path: path.to_owned(),
-            reason,
-        };
-        let reader = onnx().with_ignore_value_info(true);
-        let proto = reader
-            .proto_model_for_read(&mut &bytes[..])
-            .map_err(|error| graph_error(one_line(&error)))?;
-        let graph = proto
-            .graph
-            .as_ref()
-            .ok_or_else(|| graph_error("it has no graph".to_owned()))?;
-        check_declared(graph, hidden, path)?;
+            limit,
+        }),
+        None => Ok(proto),
+    }
+}
+
+/// Decodes the bytes of an ONNX file with a graph in it.
+pub(crate) fn decode_only(bytes: &[u8], path: &Path) -> Result<pb::ModelProto, LoadError> {
+    let graph_error = |reason| LoadError::Graph {
+        path: path.to_owned(),
+        reason,
+    };
+    let proto = onnx()
+        .proto_model_for_read(&mut &bytes[..])
+        .map_err(|error| graph_error(one_line(&error)))?;
+    match proto.graph {
+        Some(_) => Ok(proto),
+        None => Err(graph_error("it has no graph".to_owned())),
+    }
+}
+
+impl OnnxGraph {
+    /// Takes a decoded file with the inputs and outputs that it declares. `path` is named in errors.
+    pub(crate) fn build(
+        proto: &pb::ModelProto,
+        tensors: Tensors,
+        path: &Path,
+    ) -> Result<Self, LoadError> {
+        let Tensors { inputs, outputs } = tensors;
         let model = shielded(|| {
-            let mut model = reader.model_for_proto_model(&proto)?;
-            in_order(&mut model, graph)?;
+            let reader = onnx().with_ignore_value_info(true);
+            let mut model = reader.model_for_proto_model(proto)?;
+            let graph = proto.graph.as_ref();
+            let names = graph.map_or(&[][..], |graph| &graph.output);
+            in_order(&mut model, names, &inputs, &outputs)?;
             Ok(model)
         })
-        .map_err(graph_error)?;
-        Ok(Self { model, hidden })
+        .map_err(|reason| LoadError::Graph {
+            path: path.to_owned(),
+            reason,
+        })?;
+        Ok(Self {
+            model,
+            inputs,
+            outputs,
+        })
     }
 
     /// The graph optimised for `rows` rows: tract does that best when every shape is known.
     pub(crate) fn optimised(&self, rows: usize) -> Result<Arc<TypedRunnableModel>, String> {
-        shielded(|| {
+        let model = shielded(|| {
             let mut model = self.model.clone();
-            for (at, width) in self.input_widths().into_iter().enumerate() {
-                model.set_input_fact(at, f32::fact([rows, width]).into())?;
+            for (at, input) in self.inputs.iter().enumerate() {
+                let shape: TVec<usize> = std::iter::once(rows)
+                    .chain(input.shape.iter().copied())
+                    .collect();
+                model.set_input_fact(at, f32::fact(&shape).into())?;
             }
-            model.into_optimized()?.into_runnable()
-        })
-    }
-
-    /// Columns of the inputs.
-    pub(crate) fn input_widths(&self) -> [usize; 3] {
-        [features::COUNT, self.hidden, self.hidden]
-    }
-
-    /// Columns of the outputs.
-    pub(crate) fn output_widths(&self) -> [usize; 3] {
-        [OUTPUTS, self.hidden, self.hidden]
+            model.into_optimized()
+        })?;
+        let numbers = model.nodes().iter().flat_map(|node| &node.outputs);
+        let numbers = numbers.fold(0_usize, |sum, outlet| {
+            let dims = outlet.fact.shape.as_concrete().unwrap_or(&[usize::MAX]);
+            let volume = dims.iter().fold(1_usize, |n, dim| n.saturating_mul(*dim));
+            sum.saturating_add(volume)
+        });
+        if numbers > MAX_WORK_NUMBERS {
+            return Err(format!(
+                "a step of {rows} rows works on {numbers} numbers, expected at most {MAX_WORK_NUMBERS}"
+            ));
+        }
+        shielded(|| model.into_runnable())
     }
 }
 
@@ -85,95 +119,59 @@ fn one_line(error: &impl std::fmt::Display) -> String {
     words.join(" ").chars().take(300).collect()
 }
 
-/// Checks what the file says about its inputs and outputs.
-fn check_declared(graph: &pb::GraphProto, hidden: usize, path: &Path) -> Result<(), LoadError> {
-    // Old files list their weights among the inputs.
-    let is_weight = |name: &str| graph.initializer.iter().any(|weight| weight.name == name);
-    let inputs: Vec<_> = graph
-        .input
-        .iter()
-        .filter(|input| !is_weight(&input.name))
-        .collect();
-    let outputs: Vec<_> = graph.output.iter().collect();
-    let widths = |first| [first, hidden, hidden];
-    for (kind, found, names, widths) in [
-        ("input", &inputs, INPUT_NAMES, widths(features::COUNT)),
-        ("output", &outputs, OUTPUT_NAMES, widths(OUTPUTS)),
-    ] {
-        let listed: Vec<&str> = found.iter().map(|tensor| tensor.name.as_str()).collect();
-        let mut sorted = (listed.clone(), names.to_vec());
-        sorted.0.sort_unstable();
-        sorted.1.sort_unstable();
-        if sorted.0 != sorted.1 {
+/// Checks what the file says about its inputs or outputs.
+pub(crate) fn check_declared(
+    kind: &str,
+    found: &[Declared],
+    wanted: &[Tensor],
+    path: &Path,
+) -> Result<(), LoadError> {
+    let mut listed: Vec<&str> = found.iter().map(|tensor| tensor.name.as_str()).collect();
+    let mut names: Vec<&str> = wanted.iter().map(|tensor| tensor.name.as_str()).collect();
+    let (found_list, wanted_list) = (listed.join(", "), names.join(", "));
+    listed.sort_unstable();
+    names.sort_unstable();
+    if listed != names {
+        return Err(LoadError::Tensor {
+            path: path.to_owned(),
+            tensor: format!("the list of {kind}s"),
+            found: format!("[{found_list}]"),
+            expected: format!("[{wanted_list}]"),
+        });
+    }
+    for tensor in wanted {
+        let declared = found.iter().find(|found| found.name == tensor.name);
+        if let Some(declared) = declared.filter(|declared| !declared.fits(tensor)) {
             return Err(LoadError::Tensor {
                 path: path.to_owned(),
-                tensor: format!("the list of {kind}s"),
-                found: format!("[{}]", listed.join(", ")),
-                expected: format!("[{}]", names.join(", ")),
+                tensor: format!("{kind} {}", tensor.name),
+                found: declared.shown(),
+                expected: tensor.shown("any"),
             });
-        }
-        for (name, width) in names.iter().zip(widths) {
-            let Some(tensor) = found.iter().find(|tensor| tensor.name == *name) else {
-                continue;
-            };
-            let expected = format!("f32 [any, {width}]");
-            let declared = describe(tensor);
-            if declared != expected {
-                return Err(LoadError::Tensor {
-                    path: path.to_owned(),
-                    tensor: format!("{kind} {name}"),
-                    found: declared,
-                    expected,
-                });
-            }
         }
     }
     Ok(())
 }
 
-/// Type and shape of a tensor as the file declares them; a dimension with a name is "any".
-fn describe(tensor: &pb::ValueInfoProto) -> String {
-    let Some(pb::type_proto::Value::TensorType(of)) =
-        tensor.r#type.as_ref().and_then(|of| of.value.as_ref())
-    else {
-        return "without a type".to_owned();
-    };
-    let number = pb::tensor_proto::DataType::try_from(of.elem_type).map_or(
-        "of unknown type".to_owned(),
-        |known| match known {
-            pb::tensor_proto::DataType::Float => "f32".to_owned(),
-            other => format!("{other:?}").to_lowercase(),
-        },
-    );
-    let Some(shape) = &of.shape else {
-        return format!("{number} of unknown shape");
-    };
-    let dims: Vec<String> = shape
-        .dim
-        .iter()
-        .map(|dim| match &dim.value {
-            Some(pb::tensor_shape_proto::dimension::Value::DimValue(n)) => n.to_string(),
-            _ => "any".to_owned(),
-        })
-        .collect();
-    format!("{number} [{}]", dims.join(", "))
-}
-
-/// Puts inputs and outputs into the order of the names, whatever order the file has.
-fn in_order(model: &mut InferenceModel, graph: &pb::GraphProto) -> TractResult<()> {
-    let mut inputs = Vec::new();
-    for name in INPUT_NAMES {
-        let of_name = |outlet: &&OutletId| model.nodes()[outlet.node].name == name;
+/// Puts inputs and outputs into the order of the lists, whatever order the file has.
+fn in_order(
+    model: &mut InferenceModel,
+    names: &[pb::ValueInfoProto],
+    inputs: &[Tensor],
+    outputs: &[Tensor],
+) -> TractResult<()> {
+    let missing = |tensor: &Tensor| TractError::msg(format!("{} is not there", tensor.name));
+    let mut ordered = (Vec::new(), Vec::new());
+    for input in inputs {
+        let of_name = |outlet: &&OutletId| model.nodes()[outlet.node].name == input.name;
         let found = model.input_outlets()?.iter().find(of_name).copied();
-        inputs.push(found.ok_or_else(|| TractError::msg(format!("input {name} is not there")))?);
+        ordered.0.push(found.ok_or_else(|| missing(input))?);
     }
-    let mut outputs = Vec::new();
-    for name in OUTPUT_NAMES {
-        let place = graph.output.iter().position(|output| output.name == name);
+    for output in outputs {
+        let place = names.iter().position(|found| found.name == output.name);
         let found = place.and_then(|place| model.outputs.get(place)).copied();
-        outputs.push(found.ok_or_else(|| TractError::msg(format!("output {name} is not there")))?);
+        ordered.1.push(found.ok_or_else(|| missing(output))?);
     }
-    model.inputs = inputs;
-    model.outputs = outputs;
+    (model.inputs, model.outputs) = ordered;
     Ok(())
 }

@@ -1,33 +1,34 @@
-//! A loaded model: the engine's [`Model`] on tract, in batches of fixed size.
+//! A loaded model: the engine's [`Model`] on ONNX.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use llmos_engine::forecast::{Model, ModelError, StateRows, features};
-use sha2::{Digest, Sha256};
+use llmos_engine::forecast::{Model, ModelError, OUTPUTS, StateRows, features};
 
-use crate::graph::{OUTPUT_NAMES, StreamingGraph};
-use crate::plan::Plan;
-use crate::{Contract, LoadError};
+use crate::budget::Budget;
+use crate::contract::Signature;
+use crate::signature::Tensors;
+use crate::streaming::{OUTPUT_NAMES, Streaming};
+use crate::windowed::Windowed;
+use crate::{Contract, LoadError, files, graph};
 
-/// Largest model that is read. The released ones have a fraction of a MiB.
-const MAX_MODEL_BYTES: u64 = 64 * 1024 * 1024;
-/// Largest contract that is read.
-const MAX_CONTRACT_BYTES: u64 = 1024 * 1024;
-/// Sizes of batches, each with a plan of its own that is made when first needed.
-const BATCHES: [usize; 3] = [16, 64, 256];
-/// Rows left from which each batch pays, padding included. A run of the released model costs some
-/// 75 us and 2 us a row on one core: one run of 64 beats two of 16, and of 256 beats four of 64.
-const PAYS_FROM: [usize; 3] = [1, 17, 193];
+/// Rows between two looks at the clock.
+const ROWS_PER_LOOK: usize = 256;
+/// Rows of the trial step.
+const TRIED_ROWS: usize = 3;
 
-/// A streaming model run by tract.
+/// A model run by this crate's own arithmetic or by tract.
 #[derive(Debug)]
 pub struct TractModel {
     contract: Contract,
-    graph: StreamingGraph,
-    /// Plans for the sizes of [`BATCHES`].
-    plans: [Option<Plan>; BATCHES.len()],
+    graph: Graph,
+    budget: Option<Budget>,
+}
+
+#[derive(Debug)]
+enum Graph {
+    Streaming(Box<Streaming>),
+    Windowed(Box<Windowed>),
 }
 
 impl TractModel {
@@ -35,29 +36,58 @@ impl TractModel {
     ///
     /// # Errors
     /// If a file cannot be read, the contract is another one than this version speaks, the bytes
-    /// are not the ones that it names, the graph has other inputs or outputs or cannot be run,
-    /// or it gives numbers that are not finite.
+    /// are not the ones that it names, the graph breaks a limit, has other inputs or outputs or
+    /// cannot be run, or it gives numbers that are not finite.
     pub fn load(dir: &Path) -> Result<Self, LoadError> {
-        let contract_path = dir.join("contract.json");
-        let contract = Contract::parse(&read(&contract_path, MAX_CONTRACT_BYTES)?, &contract_path)?;
-        let path = dir.join("model.onnx");
-        let bytes = read(&path, MAX_MODEL_BYTES)?;
-        let found = hex(&Sha256::digest(&bytes));
+        let path = files::contract_path(dir);
+        let contract = Contract::parse(&files::read_contract(&path)?, &path)?;
+        let path = files::model_path(dir);
+        Self::from_bytes(contract, &files::read_model(&path)?, &path)
+    }
+
+    /// Takes the bytes of an ONNX file with its contract. `path` is named in errors.
+    ///
+    /// # Errors
+    /// As [`TractModel::load`].
+    pub fn from_bytes(contract: Contract, bytes: &[u8], path: &Path) -> Result<Self, LoadError> {
+        let found = files::sha256(bytes);
         if !found.eq_ignore_ascii_case(&contract.sha256) {
             return Err(LoadError::Hash {
-                path,
+                path: path.to_owned(),
                 found,
                 expected: contract.sha256,
             });
         }
-        let graph = StreamingGraph::parse(&bytes, contract.hidden, &path)?;
+        let proto = graph::decode(bytes, path)?;
+        let tensors = Tensors::of(&contract, &proto, path)?;
+        let graph = match contract.signature {
+            Signature::Streaming => {
+                let streaming = Streaming::build(&proto, tensors, contract.hidden, path)?;
+                Graph::Streaming(Box::new(streaming))
+            }
+            Signature::Windowed => {
+                let places = contract.places().unwrap_or_default();
+                let outputs = contract.outputs().unwrap_or_default();
+                let window = contract.window;
+                let windowed = Windowed::build(&proto, tensors, window, &places, &outputs, path)?;
+                Graph::Windowed(Box::new(windowed))
+            }
+        };
         let mut model = Self {
             contract,
             graph,
-            plans: [const { None }; BATCHES.len()],
+            budget: None,
         };
-        model.probe(&path)?;
+        model.probe(path)?;
         Ok(model)
+    }
+
+    /// The model with a limit for the time of a step. One that takes longer fails, and the model
+    /// is left out for a while: longer each time.
+    #[must_use]
+    pub fn with_step_budget(mut self, limit: Duration) -> Self {
+        self.budget = Some(Budget::new(limit));
+        self
     }
 
     /// The contract that the model came with.
@@ -66,25 +96,25 @@ impl TractModel {
         &self.contract
     }
 
-    /// One step on zeros: the real shapes, and finite numbers.
-    fn probe(&mut self, path: &Path) -> Result<(), LoadError> {
-        let graph_error = |reason| LoadError::Graph {
-            path: path.to_owned(),
-            reason,
-        };
-        let hidden = self.contract.hidden;
-        let plan = self.plan(0).map_err(graph_error)?;
-        if let Some(wrong) = plan.wrong_output() {
-            return Err(LoadError::Tensor {
-                path: path.to_owned(),
-                tensor: format!("output {}", wrong.output),
-                found: wrong.found,
-                expected: wrong.expected,
-            });
+    /// Why tract runs the model and not this crate's own arithmetic; `None` if the latter does.
+    #[must_use]
+    pub fn why_tract(&self) -> Option<&str> {
+        match &self.graph {
+            Graph::Streaming(streaming) => streaming.why_tract(),
+            Graph::Windowed(_) => Some("it is a windowed model"),
         }
-        let x = [0.0; features::COUNT];
-        let (mut h, mut c, mut y) = (vec![0.0; hidden], vec![0.0; hidden], Vec::new());
-        plan.step(&x, &mut h, &mut c, &mut y).map_err(graph_error)?;
+    }
+
+    /// Steps on zeros: finite numbers.
+    fn probe(&mut self, path: &Path) -> Result<(), LoadError> {
+        let width = self.state_width();
+        let (mut h, mut c) = (vec![0.0; TRIED_ROWS * width], vec![0.0; TRIED_ROWS * width]);
+        let (x, mut y) = ([0.0; TRIED_ROWS * features::COUNT], Vec::new());
+        self.step_part(TRIED_ROWS, &x, &mut h, &mut c, &mut y)
+            .map_err(|reason| LoadError::Graph {
+                path: path.to_owned(),
+                reason,
+            })?;
         for (output, numbers) in OUTPUT_NAMES.into_iter().zip([&y, &h, &c]) {
             if !numbers.iter().all(|x| x.is_finite()) {
                 return Err(LoadError::NotFinite {
@@ -96,10 +126,17 @@ impl TractModel {
         Ok(())
     }
 
-    fn plan(&mut self, size: usize) -> Result<&mut Plan, String> {
-        match &mut self.plans[size] {
-            Some(plan) => Ok(plan),
-            empty => Ok(empty.insert(Plan::build(&self.graph, BATCHES[size])?)),
+    fn step_part(
+        &mut self,
+        rows: usize,
+        x: &[f32],
+        h: &mut [f32],
+        c: &mut [f32],
+        y: &mut Vec<f32>,
+    ) -> Result<(), String> {
+        match &mut self.graph {
+            Graph::Streaming(streaming) => streaming.step(rows, x, h, c, y),
+            Graph::Windowed(windowed) => windowed.step(rows, x, h, c, y),
         }
     }
 }
@@ -110,7 +147,17 @@ impl Model for TractModel {
     }
 
     fn state_width(&self) -> usize {
-        self.contract.hidden
+        match &self.graph {
+            Graph::Streaming(streaming) => streaming.hidden(),
+            Graph::Windowed(windowed) => windowed.state_width(),
+        }
+    }
+
+    fn given(&self) -> [bool; OUTPUTS] {
+        match &self.graph {
+            Graph::Streaming(_) => [true; OUTPUTS],
+            Graph::Windowed(windowed) => windowed.given(),
+        }
     }
 
     fn step(
@@ -121,7 +168,7 @@ impl Model for TractModel {
         outputs: &mut Vec<f32>,
     ) -> Result<(), ModelError> {
         outputs.clear();
-        let width = self.contract.hidden;
+        let width = self.state_width();
         let numbers = (features.len(), state.width, state.h.len(), state.c.len());
         let expected = (rows * features::COUNT, width, rows * width, rows * width);
         if numbers != expected {
@@ -129,88 +176,22 @@ impl Model for TractModel {
                 "features, state width, h and c have {numbers:?} numbers, expected {expected:?}"
             )));
         }
-        let mut at = 0;
-        while at < rows {
-            let size = batch_for(rows - at);
-            let end = (at + BATCHES[size]).min(rows);
-            let stepped = self.plan(size).and_then(|plan| {
-                plan.step(
-                    &features[at * features::COUNT..end * features::COUNT],
-                    &mut state.h[at * width..end * width],
-                    &mut state.c[at * width..end * width],
-                    outputs,
-                )
-            });
-            if let Err(reason) = stepped {
-                // What a failed run left in its scratch state is unknown: make the plan anew.
-                self.plans[size] = None;
-                return Err(ModelError::Failed(reason));
+        if let Some(budget) = &mut self.budget {
+            budget.admit().map_err(ModelError::Failed)?;
+        }
+        let began = Instant::now();
+        for first in (0..rows).step_by(ROWS_PER_LOOK) {
+            let last = (first + ROWS_PER_LOOK).min(rows);
+            let part = |width: usize| first * width..last * width;
+            let x = &features[part(features::COUNT)];
+            let (h, c) = (&mut state.h[part(width)], &mut state.c[part(width)]);
+            self.step_part(last - first, x, h, c, outputs)
+                .map_err(ModelError::Failed)?;
+            if let Some(budget) = &mut self.budget {
+                let spent = budget.spent(began.elapsed(), last, rows);
+                spent.map_err(ModelError::Failed)?;
             }
-            at = end;
         }
         Ok(())
-    }
-}
-
-/// Which batch to take for the rows that are left.
-fn batch_for(left: usize) -> usize {
-    PAYS_FROM
-        .iter()
-        .rposition(|rows| *rows <= left)
-        .unwrap_or(0)
-}
-
-/// Reads a whole file of bounded size.
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
-    let read_error = |source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    // A pipe would block for ever when opened, so look first.
-    if !std::fs::metadata(path).map_err(read_error)?.is_file() {
-        return Err(LoadError::NotAFile {
-            path: path.to_owned(),
-        });
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(read_error)?;
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(read_error)?;
-    if bytes.len() as u64 > limit {
-        return Err(LoadError::TooLarge {
-            path: path.to_owned(),
-            limit,
-        });
-    }
-    Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_split_into_few_runs_with_little_padding() {
-        let sizes = |mut left: usize| {
-            let mut sizes = Vec::new();
-            while left > 0 {
-                let size = BATCHES[batch_for(left)];
-                sizes.push(size);
-                left = left.saturating_sub(size);
-            }
-            sizes
-        };
-        assert_eq!(sizes(1), [16]);
-        assert_eq!(sizes(16), [16]);
-        assert_eq!(sizes(17), [64]);
-        assert_eq!(sizes(100), [64, 64]);
-        assert_eq!(sizes(192), [64, 64, 64]);
-        assert_eq!(sizes(193), [256]);
-        assert_eq!(sizes(600), [256, 256, 64, 64]);
     }
 }

@@ -9,6 +9,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{HIDDEN, Small, released};
 use llmos_engine::forecast::{Model, ModelError, OUTPUTS, StateRows, features};
 use llmos_forecaster::TractModel;
@@ -85,6 +87,34 @@ fn a_row_gets_the_same_answer_in_any_batch() {
             close(&alone.c, &together.c[row * width..(row + 1) * width]),
             "row {row}"
         );
+    }
+}
+
+#[test]
+fn the_released_model_runs_without_tract_and_a_strange_one_with_it() {
+    let own = TractModel::load(&released()).expect("the released model");
+    // Where the processor has no long vectors tract runs everything, and says so.
+    assert!(
+        own.why_tract().is_none_or(|why| why.contains("vectors")),
+        "{:?}",
+        own.why_tract()
+    );
+    let dir = Small::default().folder();
+    let strange = TractModel::load(dir.path()).expect("nothing is wrong with it");
+    assert!(strange.why_tract().is_some_and(|why| !why.is_empty()));
+}
+
+#[test]
+fn a_step_that_takes_too_long_fails_and_the_model_is_left_out() {
+    let model = TractModel::load(&released()).expect("the released model");
+    let mut model = model.with_step_budget(Duration::ZERO);
+    let (mut state, mut y) = (zeros(&model, 1), Vec::new());
+    for expected in ["expected all within 0ns", "left out for 0 more"] {
+        let result = model.step(1, &rows(1), &mut state, &mut y);
+        let Err(ModelError::Failed(line)) = result else {
+            panic!("no error")
+        };
+        assert!(line.contains(expected), "{line}");
     }
 }
 

@@ -88,14 +88,15 @@ fn bytes_that_are_no_onnx() {
 }
 
 #[test]
-fn an_operator_that_tract_does_not_know() {
+fn an_operator_that_is_not_allowed() {
     let dir = Small {
         op: "Frobnicate",
         ..Small::default()
     }
     .folder();
-    let (error, _) = refused(dir.path(), "model.onnx");
-    assert!(matches!(error, LoadError::Graph { .. }));
+    let (error, line) = refused(dir.path(), "model.onnx");
+    assert!(matches!(error, LoadError::Limit { .. }), "{line}");
+    assert!(line.contains("\"Frobnicate\""), "{line}");
 }
 
 #[test]
@@ -165,15 +166,34 @@ fn weights_that_are_not_numbers() {
             ..Small::default()
         }
         .folder();
-        let (error, _) = refused(dir.path(), "model.onnx");
-        assert!(matches!(error, LoadError::NotFinite { output: "y", .. }));
+        let (error, line) = refused(dir.path(), "model.onnx");
+        assert!(matches!(error, LoadError::Limit { .. }), "{line}");
+        assert!(line.contains("constant \"w\""), "{line}");
     }
+}
+
+#[test]
+fn answers_that_are_not_numbers() {
+    // Nothing is wrong with the file; zero divided by zero is.
+    let dir = Small {
+        state_op: "Div",
+        ..Small::default()
+    }
+    .folder();
+    let (error, line) = refused(dir.path(), "model.onnx");
+    let expected = LoadError::NotFinite {
+        path: dir.path().join("model.onnx"),
+        output: "c_next",
+    };
+    assert_eq!(error.to_string(), expected.to_string(), "{line}");
 }
 
 #[test]
 fn a_contract_that_is_no_contract() {
     let dir = Small::default().folder();
-    for text in ["", "{", "[]", "{\"contract_version\": 1}"] {
+    let whole = fs::read_to_string(dir.path().join("contract.json")).unwrap();
+    let other = whole.replace("\"streaming\"", "\"batch\"");
+    for text in ["", "{", "[]", "{\"contract_version\": 1}", other.as_str()] {
         fs::write(dir.path().join("contract.json"), text).unwrap();
         let (error, _) = refused(dir.path(), "contract.json");
         assert!(matches!(error, LoadError::Contract { .. }));
@@ -184,7 +204,6 @@ fn a_contract_that_is_no_contract() {
 fn a_contract_of_other_numbers_names_the_field() {
     for (field, value) in [
         ("/contract_version", json!(2)),
-        ("/signature", json!("windowed")),
         ("/name", json!("two\nlines")),
         ("/hidden", json!(0)),
         ("/sha256", json!("abc")),

@@ -39,6 +39,12 @@ pub trait Model {
     /// Width of the recurrent state per row.
     fn state_width(&self) -> usize;
 
+    /// Which outputs of a row the model forecasts itself, in their order. The others hold the
+    /// nearest of these, or a point forecast: they mean what they should only once calibrated.
+    fn given(&self) -> [bool; OUTPUTS] {
+        [true; OUTPUTS]
+    }
+
     /// One step of all rows. `features` is `rows x features::COUNT`, `state` is updated in
     /// place, `outputs` becomes `rows x OUTPUTS` in units of each row's scale.
     ///

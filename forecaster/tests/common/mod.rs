@@ -1,5 +1,7 @@
 //! Models that are wrong on purpose: small ONNX files built node by node, and folders around them.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -56,6 +58,8 @@ pub struct Small {
     pub rows: Option<i64>,
     pub weight: f32,
     pub op: &'static str,
+    /// Of c with itself.
+    pub state_op: &'static str,
 }
 
 impl Default for Small {
@@ -69,6 +73,7 @@ impl Default for Small {
             rows: None,
             weight: 0.5,
             op: "MatMul",
+            state_op: "Add",
         }
     }
 }
@@ -76,7 +81,7 @@ impl Default for Small {
 impl Small {
     /// y = x W, h_next = h, c_next = c + c.
     pub fn onnx(&self) -> Vec<u8> {
-        let tensor = |name: &str, width: usize| value_info(name, self.rows, width);
+        let tensor = |name: &str, width: usize| value_info(name, self.rows, &[width]);
         let node = |op: &str, inputs: [&str; 2], output: &str| pb::NodeProto {
             op_type: op.to_owned(),
             name: output.to_owned(),
@@ -100,7 +105,7 @@ impl Small {
             node: vec![
                 node(self.op, [self.input, "w"], "y"),
                 node("Identity", ["h", ""], "h_next"),
-                node("Add", ["c", "c"], "c_next"),
+                node(self.state_op, ["c", "c"], "c_next"),
             ],
             initializer: vec![weights],
             // Not in the order of the contract: names count, not places.
@@ -116,17 +121,7 @@ impl Small {
             ],
             ..Default::default()
         };
-        let opset = pb::OperatorSetIdProto {
-            version: 17,
-            ..Default::default()
-        };
-        let model = pb::ModelProto {
-            ir_version: 8,
-            opset_import: vec![opset],
-            graph: Some(graph),
-            ..Default::default()
-        };
-        model.encode_to_vec()
+        encoded(graph)
     }
 
     /// A folder with this model and a contract that fits its bytes.
@@ -135,7 +130,64 @@ impl Small {
     }
 }
 
-fn value_info(name: &str, rows: Option<i64>, width: usize) -> pb::ValueInfoProto {
+/// A model of one graph.
+fn encoded(graph: pb::GraphProto) -> Vec<u8> {
+    let opset = pb::OperatorSetIdProto {
+        version: 17,
+        ..Default::default()
+    };
+    let model = pb::ModelProto {
+        ir_version: 8,
+        opset_import: vec![opset],
+        graph: Some(graph),
+        ..Default::default()
+    };
+    model.encode_to_vec()
+}
+
+/// A windowed model that answers with its window: `y` is all its numbers in a row.
+pub fn echo(window: usize, features: usize) -> Vec<u8> {
+    let flatten = pb::NodeProto {
+        op_type: "Flatten".to_owned(),
+        name: "flat".to_owned(),
+        input: vec!["in".to_owned()],
+        output: vec!["out".to_owned()],
+        ..Default::default()
+    };
+    encoded(pb::GraphProto {
+        name: "echo".to_owned(),
+        node: vec![flatten],
+        input: vec![value_info("in", None, &[window, features])],
+        output: vec![value_info("out", None, &[window * features])],
+        ..Default::default()
+    })
+}
+
+/// A folder with these bytes and a windowed contract; `change` may then spoil it.
+pub fn windowed(
+    onnx: &[u8],
+    window: usize,
+    features: &[&str],
+    outputs: &[&str],
+    change: impl FnOnce(&mut Value),
+) -> Folder {
+    let features: Vec<Value> = features
+        .iter()
+        .map(|name| json!({ "name": name }))
+        .collect();
+    folder(onnx, |contract| {
+        for streaming in ["hidden", "resources", "horizons_ticks", "quantiles"] {
+            contract.as_object_mut().unwrap().remove(streaming);
+        }
+        contract["signature"] = json!("windowed");
+        contract["window"] = json!(window);
+        contract["features"] = json!(features);
+        contract["output_order"] = json!(outputs);
+        change(contract);
+    })
+}
+
+fn value_info(name: &str, rows: Option<i64>, row: &[usize]) -> pb::ValueInfoProto {
     use pb::tensor_shape_proto::{Dimension, dimension};
     let dim = |value| Dimension {
         value: Some(value),
@@ -145,8 +197,11 @@ fn value_info(name: &str, rows: Option<i64>, width: usize) -> pb::ValueInfoProto
         dimension::Value::DimParam("N".to_owned()),
         dimension::Value::DimValue,
     );
+    let row = row
+        .iter()
+        .map(|width| dim(dimension::Value::DimValue(*width as i64)));
     let shape = pb::TensorShapeProto {
-        dim: vec![dim(rows), dim(dimension::Value::DimValue(width as i64))],
+        dim: std::iter::once(dim(rows)).chain(row).collect(),
     };
     let tensor = pb::type_proto::Tensor {
         elem_type: pb::tensor_proto::DataType::Float as i32,
