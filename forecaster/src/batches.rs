@@ -61,15 +61,10 @@ impl Batches {
         take: impl FnMut(usize, &[f32]),
     ) -> Result<(), String> {
         let size = batch_for(rows);
-        let ran = self.plan(size).and_then(|plan| plan.run(inputs, take));
-        if ran.is_err() {
-            // What a failed run left in its scratch state is unknown: make the plan anew.
-            self.plans[size] = None;
-        }
-        ran
+        self.plan(size)?.run(inputs, take)
     }
 
-    fn plan(&mut self, size: usize) -> Result<&mut Plan, String> {
+    fn plan(&mut self, size: usize) -> Result<&Plan, String> {
         match &mut self.plans[size] {
             Some(plan) => Ok(plan),
             empty => Ok(empty.insert(Plan::build(&self.graph, BATCHES[size])?)),

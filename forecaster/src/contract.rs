@@ -8,11 +8,16 @@ use serde::Deserialize;
 
 use crate::LoadError;
 use crate::cells::{self, Output};
+use crate::windowed;
 
 /// Longest window that is accepted, in ticks.
 const MAX_WINDOW: usize = 1_024;
 /// Widest recurrent state that is accepted, in numbers per row; bounds the memory of a batch.
 const MAX_HIDDEN: usize = 16_384;
+
+/// Versions of the contract of a windowed model. Versions differ in the features of streaming models
+/// only: a window means the same in all of these.
+const WINDOWED_VERSIONS: [u32; 2] = [1, 2];
 
 /// `contract.json` beside a model, as far as a program needs it. Further fields (how the model
 /// was trained) are for people.
@@ -32,8 +37,8 @@ pub struct Contract {
     /// Windowed: ticks in a window, the newest last.
     #[serde(default)]
     pub window: usize,
-    /// Features in the order of the input's columns: all of the engine's for a streaming model,
-    /// any of them for a windowed one.
+    /// Features in the order of the input's columns: all of the engine's for a streaming model, some
+    /// few for a windowed one.
     pub features: Vec<Feature>,
     /// Streaming: resources in the order of their flags among the features.
     #[serde(default)]
@@ -67,7 +72,7 @@ pub struct Feature {
     pub name: String,
 }
 
-/// Constants of the features.
+/// Constants of the features. A windowed model needs those of the scale only.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Scaling {
     /// Ticks in which the scale of an idle series halves.
@@ -75,14 +80,19 @@ pub struct Scaling {
     /// Smallest scale of each resource.
     pub floors: Floors,
     /// Weight of a new value in the fast moving average.
+    #[serde(default)]
     pub alpha_fast: f64,
     /// Weight of a new value in the slow moving average.
+    #[serde(default)]
     pub alpha_slow: f64,
     /// Values that the ring remembers.
+    #[serde(default)]
     pub ring: usize,
     /// Lowest and highest value of a feature that is a size.
+    #[serde(default)]
     pub clip: [f64; 2],
     /// Highest value of the scale's jump.
+    #[serde(default)]
     pub scale_jump_max: f64,
 }
 
@@ -115,17 +125,12 @@ impl Contract {
     /// Every number that the engine's code holds as well must be the same here.
     fn check(&self, path: &Path) -> Result<(), LoadError> {
         let check = Check { path };
-        check.same(
-            "contract_version",
-            &self.contract_version,
-            &features::CONTRACT_VERSION,
-        )?;
         let one_line = !self.name.is_empty() && !self.name.chars().any(char::is_control);
         check.holds("name", one_line, &self.name, "a name of one line")?;
         let digest = self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit());
         check.holds("sha256", digest, &self.sha256, "64 hexadecimal digits")?;
 
-        self.check_scaling(&check)?;
+        self.check_scale(&check)?;
         match self.signature {
             Signature::Streaming => self.check_streaming(&check),
             Signature::Windowed => self.check_windowed(&check),
@@ -133,6 +138,12 @@ impl Contract {
     }
 
     fn check_streaming(&self, check: &Check) -> Result<(), LoadError> {
+        check.same(
+            "contract_version",
+            &self.contract_version,
+            &features::CONTRACT_VERSION,
+        )?;
+        self.check_scaling(check)?;
         let hidden = (1..=MAX_HIDDEN).contains(&self.hidden);
         check.holds(
             "hidden",
@@ -167,6 +178,12 @@ impl Contract {
 
     fn check_windowed(&self, check: &Check) -> Result<(), LoadError> {
         check.holds(
+            "contract_version",
+            WINDOWED_VERSIONS.contains(&self.contract_version),
+            &self.contract_version,
+            &format!("one of {WINDOWED_VERSIONS:?}"),
+        )?;
+        check.holds(
             "window",
             (1..=MAX_WINDOW).contains(&self.window),
             &self.window,
@@ -177,7 +194,7 @@ impl Contract {
             "features",
             self.places().is_some(),
             &names,
-            &format!("each once, of {:?}", features::NAMES),
+            &format!("each once, of {:?}", windowed::FEATURES),
         )?;
         check.holds(
             "output_order",
@@ -187,10 +204,9 @@ impl Contract {
         )
     }
 
-    /// Windowed: places of the features among the engine's, if they are some of them, each once.
+    /// Windowed: places of the features among the engine's, if a window may hold them, each once.
     pub(crate) fn places(&self) -> Option<Vec<usize>> {
-        let place = |f: &Feature| features::NAMES.iter().position(|name| *name == f.name);
-        distinct(self.features.iter().map(place))
+        distinct(self.features.iter().map(|f| windowed::place(&f.name)))
     }
 
     /// Windowed: what the outputs mean, if they have names that mean something, each once.
@@ -198,21 +214,24 @@ impl Contract {
         distinct(self.output_order.iter().map(|name| name.parse().ok()))
     }
 
-    fn check_scaling(&self, check: &Check) -> Result<(), LoadError> {
+    /// The running scale, in whose units every model answers.
+    fn check_scale(&self, check: &Check) -> Result<(), LoadError> {
         let known = [Resource::Cpu, Resource::Memory, Resource::Network];
-
         let Scaling { floors, .. } = &self.scaling;
         check.numbers(
             "scaling.floors (cpu, memory, network)",
             &[floors.cpu, floors.memory, floors.network],
             &known.map(features::floor),
         )?;
-        let scaling = &self.scaling;
         check.number(
             "scaling.half_life_ticks",
-            scaling.half_life_ticks,
+            self.scaling.half_life_ticks,
             features::SCALE_HALF_LIFE_TICKS,
-        )?;
+        )
+    }
+
+    fn check_scaling(&self, check: &Check) -> Result<(), LoadError> {
+        let scaling = &self.scaling;
         check.number(
             "scaling.alpha_fast",
             scaling.alpha_fast,

@@ -9,7 +9,7 @@ use tract_onnx::prelude::*;
 
 use crate::signature::Tensors;
 use crate::tensor::{Declared, Tensor};
-use crate::{LoadError, limits};
+use crate::{LoadError, limits, scan};
 
 /// Most numbers that all values of an optimised graph may have together: 256 MiB.
 const MAX_WORK_NUMBERS: usize = 64 * 1024 * 1024;
@@ -41,6 +41,10 @@ pub(crate) fn decode_only(bytes: &[u8], path: &Path) -> Result<pb::ModelProto, L
         path: path.to_owned(),
         reason,
     };
+    scan::small_enough(bytes).map_err(|limit| LoadError::Limit {
+        path: path.to_owned(),
+        limit,
+    })?;
     let proto = onnx()
         .proto_model_for_read(&mut &bytes[..])
         .map_err(|error| graph_error(one_line(&error)))?;

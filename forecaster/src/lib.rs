@@ -19,6 +19,7 @@ mod limits;
 mod model;
 mod plan;
 mod rowwise;
+mod scan;
 mod signature;
 mod streaming;
 mod template;

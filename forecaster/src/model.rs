@@ -90,6 +90,15 @@ impl TractModel {
         self
     }
 
+    /// The model run by tract in any case, to compare.
+    #[must_use]
+    pub fn by_tract(mut self) -> Self {
+        if let Graph::Streaming(streaming) = &mut self.graph {
+            streaming.leave_to_tract("asked for");
+        }
+        self
+    }
+
     /// The contract that the model came with.
     #[must_use]
     pub fn contract(&self) -> &Contract {

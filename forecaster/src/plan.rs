@@ -1,17 +1,17 @@
 //! A graph made ready for one fixed number of rows.
 
-use tract_onnx::prelude::{IntoTValue, TVec, TypedSimpleState};
+use tract_onnx::prelude::{Arc, IntoTValue, TVec, TypedRunnableModel};
 
 use crate::graph::{OnnxGraph, shielded};
 use crate::tensor::Tensor;
 
-/// One optimised plan with its scratch state. It takes up to `rows` rows; the rest is padding.
+/// One optimised plan. It takes up to `rows` rows; the rest is padding.
 #[derive(Debug)]
 pub(crate) struct Plan {
     rows: usize,
     inputs: Vec<Tensor>,
     outputs: Vec<Tensor>,
-    state: TypedSimpleState,
+    plan: Arc<TypedRunnableModel>,
 }
 
 /// An output whose real shape or type is not the declared one.
@@ -25,19 +25,18 @@ pub(crate) struct WrongOutput {
 impl Plan {
     pub(crate) fn build(graph: &OnnxGraph, rows: usize) -> Result<Self, String> {
         let plan = graph.optimised(rows)?;
-        let state = shielded(|| plan.spawn())?;
         Ok(Self {
             rows,
             inputs: graph.inputs.clone(),
             outputs: graph.outputs.clone(),
-            state,
+            plan,
         })
     }
 
     /// Outputs of the plan that differ from what the contract wants, the first one.
     pub(crate) fn wrong_output(&self) -> Option<WrongOutput> {
         self.outputs.iter().enumerate().find_map(|(at, output)| {
-            let fact = self.state.model().output_fact(at).ok();
+            let fact = self.plan.model().output_fact(at).ok();
             let found = fact.map_or("without a shape".to_owned(), |fact| {
                 let dims: Vec<String> = fact.shape.iter().map(ToString::to_string).collect();
                 format!("{:?} [{}]", fact.datum_type, dims.join(", ")).to_lowercase()
@@ -54,7 +53,7 @@ impl Plan {
     /// Runs at most as many rows as the plan is for; `take` gets place and numbers of each output,
     /// which go on after the rows that were fed.
     pub(crate) fn run(
-        &mut self,
+        &self,
         inputs: &[&[f32]],
         mut take: impl FnMut(usize, &[f32]),
     ) -> Result<(), String> {
@@ -64,8 +63,8 @@ impl Plan {
                 .ok_or_else(|| format!("{} numbers for input {}", data.len(), input.name))?;
             tensors.push(tensor.into_tvalue());
         }
-        let state = &mut self.state;
-        let outputs = shielded(|| state.run(tensors))?;
+        // With a new scratch state each time: loops such as that of an LSTM keep theirs from run to run.
+        let outputs = shielded(|| self.plan.run(tensors))?;
         for (at, wanted) in self.outputs.iter().enumerate() {
             let output = outputs.get(at).ok_or("an output is missing")?;
             let view = output

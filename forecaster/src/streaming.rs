@@ -64,6 +64,11 @@ impl Streaming {
         self.rowwise.as_ref().err().map(String::as_str)
     }
 
+    /// From now on tract runs the graph.
+    pub(crate) fn leave_to_tract(&mut self, why: &str) {
+        self.rowwise = Err(why.to_owned());
+    }
+
     /// One step of all rows; the numbers fit the rows.
     pub(crate) fn step(
         &mut self,

@@ -6,6 +6,7 @@ use tract_onnx::pb;
 
 use crate::streaming::{INPUTS, OUTPUT_NAMES};
 use crate::tensor::{self, Declared};
+use crate::windowed;
 
 /// The contract, and in a few words what kind it is and what a person has to look at.
 ///
@@ -24,6 +25,12 @@ pub(crate) fn of(graph: &pb::GraphProto, sha256: &str) -> Result<(Value, String)
             &all.collect::<Vec<_>>(),
         );
         contract["hidden"] = json!(hidden);
+        let scaling = &mut contract["scaling"];
+        scaling["alpha_fast"] = json!(features::ALPHA_FAST);
+        scaling["alpha_slow"] = json!(features::ALPHA_SLOW);
+        scaling["ring"] = json!(features::RING);
+        scaling["clip"] = json!([0.0, features::CLIP_HIGH]);
+        scaling["scale_jump_max"] = json!(features::SCALE_JUMP_MAX);
         contract["resources"] = json!(resources().map(Resource::name));
         contract["horizons_ticks"] = json!(HORIZONS);
         contract["quantiles"] = json!(QUANTILES);
@@ -32,8 +39,8 @@ pub(crate) fn of(graph: &pb::GraphProto, sha256: &str) -> Result<(Value, String)
             format!("a streaming one with hidden {hidden} would fit"),
         ));
     }
-    if let Some((window, columns, gives)) = windowed(&inputs, &outputs) {
-        let taken: Vec<&str> = features::NAMES.into_iter().take(columns).collect();
+    if let Some((window, columns, gives)) = windowed_shape(&inputs, &outputs) {
+        let taken: Vec<&str> = windowed::FEATURES.into_iter().take(columns).collect();
         let outputs = guessed(gives);
         let mut contract = common("windowed", sha256, &taken, &outputs);
         contract["window"] = json!(window);
@@ -69,7 +76,7 @@ fn streaming(inputs: &[Declared], outputs: &[Declared]) -> Option<usize> {
 }
 
 /// Window, features and outputs, if this is a windowed model.
-fn windowed(inputs: &[Declared], outputs: &[Declared]) -> Option<(usize, usize, usize)> {
+fn windowed_shape(inputs: &[Declared], outputs: &[Declared]) -> Option<(usize, usize, usize)> {
     let ([input], [output]) = (inputs, outputs) else {
         return None;
     };
@@ -80,7 +87,7 @@ fn windowed(inputs: &[Declared], outputs: &[Declared]) -> Option<(usize, usize, 
     let [_, Some(gives)] = *output.dims.as_deref()? else {
         return None;
     };
-    let columns = number(columns).filter(|columns| *columns <= features::COUNT)?;
+    let columns = number(columns).filter(|columns| *columns <= windowed::FEATURES.len())?;
     Some((number(window)?, columns, number(gives)?))
 }
 
@@ -111,11 +118,6 @@ fn common(signature: &str, sha256: &str, names: &[&str], outputs: &[String]) -> 
         "scaling": {
             "half_life_ticks": features::SCALE_HALF_LIFE_TICKS,
             "floors": { "cpu": cpu, "memory": memory, "network": network },
-            "alpha_fast": features::ALPHA_FAST,
-            "alpha_slow": features::ALPHA_SLOW,
-            "ring": features::RING,
-            "clip": [0.0, features::CLIP_HIGH],
-            "scale_jump_max": features::SCALE_JUMP_MAX,
         },
     })
 }

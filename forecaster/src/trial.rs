@@ -38,8 +38,19 @@ pub struct Trial {
     pub load_ms: f64,
     /// Why tract runs it and not this crate's own arithmetic; `None` if the latter does.
     pub why_tract: Option<String>,
-    /// Rows of a batch, and the median time of a step in microseconds per row.
-    pub step_us: Vec<(usize, f64)>,
+    /// What steps cost.
+    pub steps: Vec<StepTime>,
+}
+
+/// Median time of a step of one size, in microseconds per row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepTime {
+    /// Rows of the batch.
+    pub rows: usize,
+    /// As the agent runs it.
+    pub step_us: f64,
+    /// With tract, if the agent does not run it with that.
+    pub tract_us: Option<f64>,
 }
 
 /// Why a trial did not end well.
@@ -116,14 +127,25 @@ fn attempt(dir: &Path, batches: &[usize]) -> Result<Trial, String> {
     let began = Instant::now();
     let mut model = TractModel::load(dir).map_err(|error| error.to_string())?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
-    let step_us = batches
-        .iter()
-        .map(|rows| Ok((*rows, measure(&mut model, *rows)?)))
-        .collect::<Result<_, String>>()?;
+    let why_tract = model.why_tract().map(str::to_owned);
+    let times = |model: &mut TractModel| -> Result<Vec<f64>, String> {
+        batches.iter().map(|rows| measure(model, *rows)).collect()
+    };
+    let as_it_is = times(&mut model)?;
+    let by_tract = match why_tract {
+        Some(_) => None,
+        None => Some(times(&mut model.by_tract())?),
+    };
+    let steps = batches.iter().zip(as_it_is).enumerate();
+    let steps = steps.map(|(at, (rows, step_us))| StepTime {
+        rows: *rows,
+        step_us,
+        tract_us: by_tract.as_ref().map(|times| times[at]),
+    });
     Ok(Trial {
         load_ms,
-        why_tract: model.why_tract().map(str::to_owned),
-        step_us,
+        why_tract,
+        steps: steps.collect(),
     })
 }
 

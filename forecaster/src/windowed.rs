@@ -12,12 +12,38 @@ use crate::cells::{self, Output};
 use crate::graph::OnnxGraph;
 use crate::signature::Tensors;
 
-/// Features that are sizes in units of the row's scale: when the scale moves, what the window
-/// holds of them moves with it.
-const SIZES: [&str; 5] = ["value", "ewma_fast", "ewma_slow", "ring_max", "ring_min"];
+/// What a window may hold of each tick: the value in units of the newest scale, whether there was
+/// one, and which resource it is of. The other features of the engine sum up the past, which a
+/// window shows as it was.
+pub(crate) const FEATURES: [&str; 5] = ["value", "present", "is_cpu", "is_memory", "is_network"];
+/// Of these the one that is a size in units of the row's scale: when the scale moves, what the
+/// window holds of it moves with it.
+const SIZE: &str = FEATURES[0];
+/// Place of the engine's feature that says how far the scale has moved.
+const SCALE_JUMP: usize = known_place("scale_jump");
 
-/// Place of the feature `scale_jump`.
-const SCALE_JUMP: usize = 5;
+/// Place among the engine's features; a name that is not there fails the build.
+const fn known_place(name: &str) -> usize {
+    let mut at = 0;
+    while !same(features::NAMES[at].as_bytes(), name.as_bytes()) {
+        at += 1;
+    }
+    at
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+/// Place of a feature of a window among the engine's.
+pub(crate) fn place(name: &str) -> Option<usize> {
+    let place = features::NAMES.iter().position(|known| *known == name);
+    place.filter(|_| FEATURES.contains(&name))
+}
 
 /// A windowed graph and what to feed it.
 #[derive(Debug)]
@@ -56,7 +82,7 @@ impl Windowed {
         batches.check_outputs(path)?;
         let column = |place: &usize| Column {
             place: *place,
-            is_size: SIZES.contains(&features::NAMES[*place]),
+            is_size: features::NAMES[*place] == SIZE,
         };
         Ok(Self {
             window,
@@ -164,8 +190,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_places_of_features_are_the_engines() {
+    fn the_features_of_a_window_are_features_of_the_engine() {
         assert_eq!(features::NAMES[SCALE_JUMP], "scale_jump");
-        assert!(SIZES.iter().all(|name| features::NAMES.contains(name)));
+        for name in FEATURES {
+            assert_eq!(place(name).map(|at| features::NAMES[at]), Some(name));
+        }
+        // The engine's, but not of a window.
+        assert_eq!(place("scale_jump"), None);
+        assert_eq!(place("speed"), None);
     }
 }

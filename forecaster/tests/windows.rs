@@ -11,7 +11,7 @@
 mod common;
 
 use common::{echo, windowed};
-use llmos_engine::forecast::features::FeatureRow;
+use llmos_engine::forecast::features::{self, FeatureRow};
 use llmos_engine::forecast::{Model, OUTPUTS, Resource, StateRows};
 use llmos_forecaster::{LoadError, TractModel};
 use serde_json::json;
@@ -88,9 +88,9 @@ fn rows_of_any_batch_have_windows_of_their_own() {
     let n = 256 + 64 + 5;
     let (mut state, mut y) = (zeros(&model, n), Vec::new());
     for tick in 1..=9 {
-        let mut x = vec![0.0; n * 10];
+        let mut x = vec![0.0; n * features::COUNT];
         for row in 0..n {
-            x[row * 10] = (tick * 1_000 + row) as f32;
+            x[row * features::COUNT] = (tick * 1_000 + row) as f32;
         }
         model.step(n, &x, &mut state, &mut y).expect("a step");
     }
@@ -106,7 +106,7 @@ fn a_point_forecast_fills_all_cells_and_claims_none() {
     let mut model = TractModel::load(dir.path()).expect("a right model");
     assert_eq!(model.given(), [false; OUTPUTS]);
     let (mut state, mut y) = (zeros(&model, 1), Vec::new());
-    let mut x = [0.0; 10];
+    let mut x = [0.0; features::COUNT];
     x[0] = 0.25;
     model.step(1, &x, &mut state, &mut y).expect("a step");
     assert_eq!(y, [0.25; OUTPUTS]);
@@ -129,6 +129,16 @@ fn what_does_not_fit_a_windowed_contract_is_named() {
             "features is",
         ),
         ("features", json!([{ "name": "speed" }]), "features is"),
+        (
+            "features",
+            json!([{ "name": "value" }, { "name": "ewma_slow" }]),
+            "expected each once, of [\"value\", \"present\"",
+        ),
+        (
+            "contract_version",
+            json!(3),
+            "contract_version is 3, expected one of [1, 2]",
+        ),
         (
             "features",
             json!([{ "name": "value" }]),
@@ -157,5 +167,37 @@ fn what_does_not_fit_a_windowed_contract_is_named() {
             error,
             LoadError::Mismatch { .. } | LoadError::Tensor { .. }
         ));
+    }
+}
+
+#[test]
+fn a_window_means_the_same_in_each_version_of_the_contract() {
+    for version in [1, 2] {
+        let dir = windowed(&echo(4, 2), 4, &["value", "present"], &CELLS, |contract| {
+            contract["contract_version"] = json!(version);
+            // Only the scale is of a window's business.
+            let scaling = contract["scaling"].as_object_mut().unwrap();
+            scaling.retain(|name, _| ["half_life_ticks", "floors"].contains(&name.as_str()));
+        });
+        TractModel::load(dir.path()).expect("a right model");
+    }
+}
+
+#[test]
+fn another_scale_than_the_agents_is_refused() {
+    for (field, value) in [
+        ("/scaling/half_life_ticks", json!(120)),
+        ("/scaling/floors/cpu", json!(0.1)),
+    ] {
+        let dir = windowed(&echo(4, 2), 4, &["value", "present"], &CELLS, |contract| {
+            *contract.pointer_mut(field).unwrap() = value.clone();
+        });
+        let line = TractModel::load(dir.path())
+            .expect_err("it must be refused")
+            .to_string();
+        assert!(
+            line.contains("scaling") && line.contains("expected"),
+            "{line}"
+        );
     }
 }

@@ -51,6 +51,8 @@ pub enum Command {
     Recording(RecordingArgs),
     /// Replay traces and recordings: what would have been
     Replay(ReplayArgs),
+    /// Forecast models of your own
+    Model(ModelArgs),
 }
 
 /// Where JSON goes.
@@ -185,4 +187,43 @@ fn horizon(text: &str) -> Result<usize, String> {
     let known = || HORIZONS.map(|h| h.to_string()).join(", ");
     let ticks = text.parse().ok().filter(|ticks| HORIZONS.contains(ticks));
     ticks.ok_or_else(|| format!("expected one of {}", known()))
+}
+
+/// Arguments of `model`.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// What to do with it
+    #[command(subcommand)]
+    pub what: ModelDo,
+}
+
+/// What can be done with a model.
+#[derive(Debug, Subcommand)]
+pub enum ModelDo {
+    /// Say what fits, what does not, and how fast it is here
+    Check(ModelCheckArgs),
+}
+
+/// Arguments of `model check`.
+#[derive(Debug, Args)]
+pub struct ModelCheckArgs {
+    /// Folder with model.onnx and contract.json, or an ONNX file
+    pub path: PathBuf,
+    /// Where there is no contract, write one that would fit
+    #[arg(long)]
+    pub write_contract: bool,
+    /// Sizes of the batches to measure
+    #[arg(
+        long,
+        value_name = "ROWS",
+        value_delimiter = ',',
+        default_values_t = [1, 16, 128],
+        value_parser = batch
+    )]
+    pub batch: Vec<usize>,
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    let rows = text.parse().ok().filter(|rows| (1..=65_536).contains(rows));
+    rows.ok_or_else(|| "expected 1 to 65536".to_owned())
 }

@@ -126,6 +126,20 @@ pub enum CtlError {
     /// A model cannot be used.
     #[error("cannot use the model: {0}")]
     Model(#[from] LoadError),
+    /// A model does not fit; what is wrong with it has been said.
+    #[error("{} does not fit: {wrong} of the lines above say what is wrong", path.display())]
+    ModelUnfit {
+        /// The model.
+        path: PathBuf,
+        /// How many findings.
+        wrong: usize,
+    },
+    /// There is nothing to write.
+    #[error("{} is not written: it is there, or none would fit", path.display())]
+    NoTemplate {
+        /// The contract.
+        path: PathBuf,
+    },
     /// A model failed on the way.
     #[error("the replay ended early: {0}")]
     ModelFailed(ModelError),
@@ -159,6 +173,8 @@ impl CtlError {
                 | TraceError::Recording(ReadError::NotARecording { .. }),
             ) => DATA,
             Self::Model(error) if !matches!(error, LoadError::Read { .. }) => DATA,
+            Self::ModelUnfit { .. } => DATA,
+            Self::NoTemplate { .. } => CANNOT_CREATE,
             Self::Journal(JournalError::Io { source, .. })
             | Self::File { source, .. }
             | Self::Create { source, .. }

@@ -20,8 +20,12 @@ use clap::error::ErrorKind;
 use cli::{Cli, Command, JsonTo};
 use client::Client;
 use error::{CtlError, USAGE};
+use llmos_forecaster::trial;
 
 fn main() -> ExitCode {
+    if let Some((dir, batches)) = trial::asked() {
+        return trial::child(&dir, &batches);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -58,5 +62,6 @@ fn run(cli: &Cli) -> Result<(), CtlError> {
         Command::Record(args) => commands::record::run(&client, json, args),
         Command::Recording(args) => commands::recording::run(json, args),
         Command::Replay(args) => commands::replay::run(&cli.json, args),
+        Command::Model(args) => commands::model::run(json, args),
     }
 }

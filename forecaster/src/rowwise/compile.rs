@@ -6,7 +6,14 @@ use tract_onnx::pb;
 
 use super::linear::Linear;
 use super::program::{Map, Place, Program, Step, View, Zip};
+use super::run::CHUNK;
 use crate::constants::{floats, whole_numbers};
+
+/// Most pieces that a value consists of, most columns of a value, and most numbers in all weights and
+/// buffers of a row together: a file can ask for far more than it holds.
+const MAX_PIECES: usize = 256;
+const MAX_WIDTH: usize = 64 * 1024;
+const MAX_NUMBERS: usize = 32 * 1024 * 1024;
 
 /// Compiles `graph` with its inputs and outputs in the order of the given names and widths, for
 /// vectors of `lanes` numbers.
@@ -21,6 +28,7 @@ pub(super) fn compile(
 ) -> Result<Program, String> {
     let mut compiler = Compiler {
         lanes,
+        numbers: 0,
         uses: BTreeMap::new(),
         constants: graph
             .initializer
@@ -67,6 +75,8 @@ type Value = Vec<View>;
 
 struct Compiler<'a> {
     lanes: usize,
+    /// In weights and buffers so far.
+    numbers: usize,
     /// How many nodes take each value.
     uses: BTreeMap<&'a str, usize>,
     constants: BTreeMap<&'a str, &'a pb::TensorProto>,
@@ -87,6 +97,9 @@ impl<'a> Compiler<'a> {
                 let mut joined = Value::new();
                 for part in parts {
                     joined.extend(self.values.get(part)?);
+                    if joined.len() > MAX_PIECES || total(&joined) > MAX_WIDTH {
+                        return None;
+                    }
                 }
                 joined
             }
@@ -140,7 +153,7 @@ impl<'a> Compiler<'a> {
     /// A matrix product with constant weights.
     fn product(&mut self, from: &str, weights: &str) -> Option<Value> {
         let from = self.values.get(from)?.clone();
-        let weights = self.constants.get(weights)?;
+        let weights = *self.constants.get(weights)?;
         let [inputs, outputs] = *weights.dims.as_slice() else {
             return None;
         };
@@ -148,12 +161,13 @@ impl<'a> Compiler<'a> {
             usize::try_from(inputs).ok()?,
             usize::try_from(outputs).ok()?,
         );
-        let weights = floats(weights)?;
-        if inputs == 0 || outputs == 0 || inputs != total(&from) {
+        if inputs == 0 || outputs == 0 || inputs != total(&from) || outputs > MAX_WIDTH {
             return None;
         }
+        self.spend(inputs.checked_mul(outputs)?)?;
+        let weights = floats(weights)?;
         let linear = Linear::pack(&weights, inputs, outputs, self.lanes);
-        Some(self.step(outputs, |to| Step::Linear { linear, from, to }))
+        self.step(outputs, |to| Step::Linear { linear, from, to })
     }
 
     /// A product plus a constant row: the bias of the step that makes the product.
@@ -173,12 +187,15 @@ impl<'a> Compiler<'a> {
 
     fn map(&mut self, map: Map, from: &str) -> Option<Value> {
         let from = self.one(from)?;
-        Some(self.step(from.width, |to| Step::Map { map, from, to }))
+        self.step(from.width, |to| Step::Map { map, from, to })
     }
 
     fn zip(&mut self, zip: Zip, a: &str, b: &str) -> Option<Value> {
         let (a, b) = (self.one(a)?, self.one(b)?);
-        (a.width == b.width).then(|| self.step(a.width, |to| Step::Zip { zip, a, b, to }))
+        if a.width != b.width {
+            return None;
+        }
+        self.step(a.width, |to| Step::Zip { zip, a, b, to })
     }
 
     /// The value as columns of one buffer, copied together if need be.
@@ -188,9 +205,8 @@ impl<'a> Compiler<'a> {
             return Some(view);
         }
         let width = total(&value);
-        self.step(width, |to| Step::Join { from: value, to })
-            .first()
-            .copied()
+        let joined = self.step(width, |to| Step::Join { from: value, to })?;
+        joined.first().copied()
     }
 
     fn number(&self, name: &str) -> Option<f32> {
@@ -200,16 +216,23 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// Counts numbers that will be held; `None` where there are too many.
+    fn spend(&mut self, numbers: usize) -> Option<()> {
+        self.numbers = self.numbers.checked_add(numbers)?;
+        (self.numbers <= MAX_NUMBERS).then_some(())
+    }
+
     /// Appends a step that writes a new buffer.
-    fn step(&mut self, width: usize, step: impl FnOnce(usize) -> Step) -> Value {
+    fn step(&mut self, width: usize, step: impl FnOnce(usize) -> Step) -> Option<Value> {
+        self.spend(width * CHUNK)?;
         let to = self.program.buffers.len();
         self.program.buffers.push(width);
         self.program.steps.push(step(to));
-        vec![View {
+        Some(vec![View {
             place: Place::Buffer(to),
             first: 0,
             width,
-        }]
+        }])
     }
 }
 

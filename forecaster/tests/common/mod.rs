@@ -20,7 +20,7 @@ pub const HIDDEN: usize = 3;
 pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "model-{}-{}",

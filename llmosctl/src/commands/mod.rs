@@ -1,6 +1,7 @@
 //! The subcommands.
 
 pub mod explain;
+pub mod model;
 pub mod record;
 pub mod recording;
 pub mod replay;
