@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod cmd;
 mod dashboard;
+mod fuzz;
 mod models;
 mod paths;
 mod run;
@@ -53,6 +54,8 @@ enum Task {
     Vm(vm::Args),
     /// Measure, and write target/bench/NAME.json
     Bench(bench::Args),
+    /// Try broken input for as long as one likes
+    Fuzz(fuzz::Args),
     /// Train the forecast model from a folder of traces
     Models(models::Args),
 }
@@ -87,6 +90,7 @@ fn work(task: Task) -> Result<()> {
         Task::Tidy => tidy::run(),
         Task::Vm(args) => vm::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Models(args) => models::run(&args),
     }
 }

@@ -24,7 +24,7 @@ pub struct Args {
     /// forecast: how good the forecasts are
     name: String,
     /// These parts only; sense: accuracy, switch, cost, churn, machine; forecast: replay,
-    /// leave-one-out
+    /// leave-one-out, speed
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,
     /// Measure the programs of the dev profile, which are there already

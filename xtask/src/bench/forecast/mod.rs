@@ -3,6 +3,7 @@
 
 mod leave_one_out;
 mod replay;
+mod speed;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ struct Subject {
     model: PathBuf,
 }
 
-const PARTS: [Part<Subject>; 2] = [
+const PARTS: [Part<Subject>; 3] = [
     Part {
         name: "replay",
         what: "the last 30 % of every series through the agent's own code, beside simple rules",
@@ -36,6 +37,12 @@ const PARTS: [Part<Subject>; 2] = [
         what: "families that the training never saw, as the training pipeline has measured it",
         subjects: &[],
         run: leave_one_out::run,
+    },
+    Part {
+        name: "speed",
+        what: "a step for each workload, beside tract and ONNX Runtime on the same core",
+        subjects: &["llmosctl"],
+        run: speed::run,
     },
 ];
 

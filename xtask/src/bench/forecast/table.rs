@@ -4,7 +4,7 @@ use crate::bench::figures::Limit::{self, AtMost};
 use crate::bench::figures::{Figure, figure};
 
 /// See the module. Figures of single families stand beside them.
-pub const FIGURES: [Figure; 7] = [
+pub const FIGURES: [Figure; 23] = [
     figure(
         "replay",
         "pinball_ratio_geomean_cpu",
@@ -46,5 +46,101 @@ pub const FIGURES: [Figure; 7] = [
         "pinball_ratio_max_loo",
         AtMost(1.02),
         "the same, the worst",
+    ),
+    figure(
+        "speed",
+        "step_us.1",
+        Limit::None,
+        "a step as the agent takes it, microseconds a row, batches of 1",
+    ),
+    figure(
+        "speed",
+        "step_us.16",
+        AtMost(3.0),
+        "a step as the agent takes it, microseconds a row, batches of 16",
+    ),
+    figure(
+        "speed",
+        "step_us.128",
+        AtMost(3.0),
+        "a step as the agent takes it, microseconds a row, batches of 128",
+    ),
+    figure(
+        "speed",
+        "step_us.1024",
+        AtMost(3.0),
+        "a step as the agent takes it, microseconds a row, batches of 1,024",
+    ),
+    figure(
+        "speed",
+        "ort_ratio.1",
+        Limit::None,
+        "the same over ONNX Runtime, batches of 1",
+    ),
+    figure(
+        "speed",
+        "ort_ratio.16",
+        AtMost(1.15),
+        "the same over ONNX Runtime, batches of 16",
+    ),
+    figure(
+        "speed",
+        "ort_ratio.128",
+        AtMost(1.15),
+        "the same over ONNX Runtime, batches of 128",
+    ),
+    figure(
+        "speed",
+        "ort_ratio.1024",
+        AtMost(1.15),
+        "the same over ONNX Runtime, batches of 1,024",
+    ),
+    figure(
+        "speed",
+        "ort_us.1",
+        Limit::None,
+        "a step in ONNX Runtime, microseconds a row, batches of 1",
+    ),
+    figure(
+        "speed",
+        "ort_us.16",
+        Limit::None,
+        "a step in ONNX Runtime, microseconds a row, batches of 16",
+    ),
+    figure(
+        "speed",
+        "ort_us.128",
+        Limit::None,
+        "a step in ONNX Runtime, microseconds a row, batches of 128",
+    ),
+    figure(
+        "speed",
+        "ort_us.1024",
+        Limit::None,
+        "a step in ONNX Runtime, microseconds a row, batches of 1,024",
+    ),
+    figure(
+        "speed",
+        "tract_us.1",
+        Limit::None,
+        "a step in tract, microseconds a row, batches of 1",
+    ),
+    figure(
+        "speed",
+        "tract_us.16",
+        Limit::None,
+        "a step in tract, microseconds a row, batches of 16",
+    ),
+    figure(
+        "speed",
+        "tract_us.128",
+        Limit::None,
+        "a step in tract, microseconds a row, batches of 128",
+    ),
+    figure(
+        "speed",
+        "tract_us.1024",
+        Limit::None,
+        "a step in tract, microseconds a row, batches of 1,024",
     ),
 ];
