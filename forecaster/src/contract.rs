@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::LoadError;
 use crate::cells::{self, Output};
+use crate::error::one_line;
 use crate::windowed;
 
 /// Longest window that is accepted, in ticks.
@@ -113,11 +114,10 @@ impl Contract {
     /// # Errors
     /// If the text is no contract, or speaks of other features or outputs than the engine's.
     pub fn parse(json: &[u8], path: &Path) -> Result<Self, LoadError> {
-        let contract: Self =
-            serde_json::from_slice(json).map_err(|source| LoadError::Contract {
-                path: path.to_owned(),
-                source,
-            })?;
+        let contract: Self = serde_json::from_slice(json).map_err(|error| LoadError::Contract {
+            path: path.to_owned(),
+            reason: one_line(&error.to_string()),
+        })?;
         contract.check(path)?;
         Ok(contract)
     }

@@ -28,12 +28,12 @@ pub enum LoadError {
         limit: u64,
     },
     /// The contract is not JSON of the expected form.
-    #[error("{} is not a model contract: {source}", path.display())]
+    #[error("{} is not a model contract: {reason}", path.display())]
     Contract {
         /// The file.
         path: PathBuf,
-        /// What the parser says, with line and column.
-        source: serde_json::Error,
+        /// What the parser says in one line, with line and column.
+        reason: String,
     },
     /// The contract speaks of other features, outputs or units than this version does.
     #[error("{}: {field} is {found}, expected {expected}", path.display())]
@@ -93,4 +93,29 @@ pub enum LoadError {
         /// Which output.
         output: &'static str,
     },
+}
+
+/// What another part says of a file, as one line of bounded length. It may quote the file.
+pub(crate) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    let shown = line.chars().take(300).flat_map(|c| {
+        let (plain, escaped) = match c.is_control() {
+            true => (None, Some(c.escape_default())),
+            false => (Some(c), None),
+        };
+        plain.into_iter().chain(escaped.into_iter().flatten())
+    });
+    shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_no_control_characters_and_an_end() {
+        assert_eq!(one_line("two\n  lines \u{1b}[31m"), "two lines \\u{1b}[31m");
+        assert_eq!(one_line(&"x".repeat(1_000)).len(), 300);
+    }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
+use crate::error::one_line;
 use crate::signature::Tensors;
 use crate::tensor::{Declared, Tensor};
 use crate::{LoadError, limits, scan};
@@ -47,7 +48,7 @@ pub(crate) fn decode_only(bytes: &[u8], path: &Path) -> Result<pb::ModelProto, L
     })?;
     let proto = onnx()
         .proto_model_for_read(&mut &bytes[..])
-        .map_err(|error| graph_error(one_line(&error)))?;
+        .map_err(|error| graph_error(one_line(&format!("{error:#}"))))?;
     match proto.graph {
         Some(_) => Ok(proto),
         None => Err(graph_error("it has no graph".to_owned())),
@@ -112,15 +113,9 @@ impl OnnxGraph {
 /// which must not end the program that only wanted to try a model.
 pub(crate) fn shielded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result.map_err(|error| one_line(&error)),
+        Ok(result) => result.map_err(|error| one_line(&format!("{error:#}"))),
         Err(_) => Err("tract panicked".to_owned()),
     }
-}
-
-fn one_line(error: &impl std::fmt::Display) -> String {
-    let text = format!("{error:#}");
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().take(300).collect()
 }
 
 /// Checks what the file says about its inputs or outputs.
@@ -139,7 +134,7 @@ pub(crate) fn check_declared(
         return Err(LoadError::Tensor {
             path: path.to_owned(),
             tensor: format!("the list of {kind}s"),
-            found: format!("[{found_list}]"),
+            found: one_line(&format!("[{found_list}]")),
             expected: format!("[{wanted_list}]"),
         });
     }

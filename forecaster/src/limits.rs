@@ -78,6 +78,8 @@ const MAX_LIST: usize = 64;
 /// Largest whole number of an attribute, and in a constant: they are sizes, places and axes.
 /// Exporters also write the largest `i64` for "to the end", which `Slice` takes for what it is.
 const MAX_WHOLE: i64 = 1 << 20;
+/// Longest name of an input or output, in bytes.
+const MAX_NAME: usize = 200;
 
 /// Every limit that the file breaks, each in a few words with what was expected; the first few.
 pub(crate) fn broken(model: &ModelProto) -> Vec<String> {
@@ -116,6 +118,23 @@ impl Broken {
         }
         if !graph.sparse_initializer.is_empty() {
             self.add("has sparse constants, expected plain ones".to_owned());
+        }
+        // Old files list their constants among the inputs.
+        if graph.input.len() > MAX_NODES || graph.output.len() > MAX_LIST {
+            let lists = (graph.input.len(), graph.output.len());
+            self.add(format!(
+                "has {lists:?} inputs and outputs, expected at most {:?}",
+                (MAX_NODES, MAX_LIST)
+            ));
+        }
+        for tensor in graph.input.iter().chain(&graph.output) {
+            let name = &tensor.name;
+            if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+                let name = shown(name);
+                self.add(format!(
+                    "has an input or output {name}, expected names of one line and {MAX_NAME} bytes"
+                ));
+            }
         }
         for tensor in &graph.initializer {
             self.tensor(&tensor.name, tensor);
@@ -247,6 +266,6 @@ fn doubles(tensor: &TensorProto) -> impl Iterator<Item = f64> {
 }
 
 /// A name as it may stand in one line.
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     format!("{:?}", name.chars().take(60).collect::<String>())
 }

@@ -8,6 +8,7 @@ use super::linear::Linear;
 use super::program::{Map, Place, Program, Step, View, Zip};
 use super::run::CHUNK;
 use crate::constants::{floats, whole_numbers};
+use crate::limits::shown;
 
 /// Most pieces that a value consists of, most columns of a value, and most numbers in all weights and
 /// buffers of a row together: a file can ask for far more than it holds.
@@ -57,7 +58,7 @@ pub(super) fn compile(
     for node in &graph.node {
         compiler
             .node(node)
-            .ok_or_else(|| format!("{} {:?}", node.op_type, node.name))?;
+            .ok_or_else(|| format!("{} {}", node.op_type, shown(&node.name)))?;
     }
     for (at, (name, width)) in outputs.into_iter().enumerate() {
         let value = compiler.values.get(name).cloned();

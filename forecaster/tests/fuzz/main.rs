@@ -30,6 +30,8 @@ use supervise::{Tally, supervise};
 const CASES: u64 = 300;
 /// Cases that one process tries.
 const AT_ONCE: u64 = 250;
+/// Longest time without a word.
+const BETWEEN_REPORTS: Duration = Duration::from_secs(10);
 /// Set by `cargo xtask fuzz model`: seconds to go on for, the first case, and the folder for what
 /// is found.
 const SECONDS: &str = "LLMOS_FUZZ_SECONDS";
@@ -61,10 +63,15 @@ fn go_on(seconds: u64, tally: &mut Tally) {
         .map(|text| text.parse().expect("a case"));
     let first = first.unwrap_or(CASES);
     let (began, limit) = (Instant::now(), Duration::from_secs(seconds));
-    let mut next = first;
+    let (mut next, mut told) = (first, Duration::ZERO);
     while began.elapsed() < limit {
+        let failed = tally.failures.len();
         supervise(next..next + AT_ONCE, tally);
         next += AT_ONCE;
-        report::write(Path::new(&out), first, began.elapsed(), tally);
+        let now = began.elapsed();
+        if now - told > BETWEEN_REPORTS || tally.failures.len() > failed || now >= limit {
+            told = now;
+            report::write(Path::new(&out), first, now, tally);
+        }
     }
 }

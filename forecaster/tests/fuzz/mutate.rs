@@ -134,6 +134,16 @@ fn edge(rng: &mut Rng) -> i64 {
     *rng.pick(&EDGES).expect("there are some")
 }
 
+/// A name that should not reach a terminal, or is long, or is none.
+fn name(rng: &mut Rng) -> String {
+    match rng.below(4) {
+        0 => String::new(),
+        1 => "x".repeat(rng.below(100_000)),
+        2 => "line\nbreak \u{1b}[31m".to_owned(),
+        _ => ["x", "h", "c", "y", "h_next", "c_next"][rng.below(6)].to_owned(),
+    }
+}
+
 fn change_graph(graph: &mut GraphProto, rng: &mut Rng) {
     match rng.below(14) {
         0 => change_declared(&mut graph.input, rng),
@@ -213,6 +223,10 @@ fn change_declared(all: &mut Vec<ValueInfoProto>, rng: &mut Rng) {
     let Some(tensor) = rng.pick_mut(all) else {
         return;
     };
+    if rng.one_in(8) {
+        tensor.name = name(rng);
+        return;
+    }
     let kind = tensor.r#type.as_mut().and_then(|of| of.value.as_mut());
     let Some(type_proto::Value::TensorType(of)) = kind else {
         return;
@@ -268,7 +282,13 @@ fn whole_numbers(name: &str, rng: &mut Rng) -> TensorProto {
 }
 
 fn change_node(node: &mut NodeProto, names: &[String], rng: &mut Rng) {
-    match rng.below(7) {
+    match rng.below(8) {
+        7 => {
+            node.name = name(rng);
+            if let Some(output) = rng.pick_mut(&mut node.output) {
+                *output = name(rng);
+            }
+        }
         0 | 1 => {
             node.op_type = (*rng.pick(&OPERATORS).expect("there are some")).to_owned();
         }
