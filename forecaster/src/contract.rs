@@ -125,7 +125,8 @@ impl Contract {
     /// Every number that the engine's code holds as well must be the same here.
     fn check(&self, path: &Path) -> Result<(), LoadError> {
         let check = Check { path };
-        let one_line = !self.name.is_empty() && !self.name.chars().any(char::is_control);
+        let one_line =
+            (1..=200).contains(&self.name.len()) && !self.name.chars().any(char::is_control);
         check.holds("name", one_line, &self.name, "a name of one line")?;
         let digest = self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit());
         check.holds("sha256", digest, &self.sha256, "64 hexadecimal digits")?;

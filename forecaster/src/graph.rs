@@ -8,12 +8,10 @@ use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
 use crate::error::one_line;
+use crate::shapes::{self, MAX_NUMBERS};
 use crate::signature::Tensors;
 use crate::tensor::{Declared, Tensor};
 use crate::{LoadError, limits, scan};
-
-/// Most numbers that all values of an optimised graph may have together: 256 MiB.
-const MAX_WORK_NUMBERS: usize = 64 * 1024 * 1024;
 
 /// A checked graph, still for any number of rows.
 #[derive(Debug)]
@@ -69,7 +67,8 @@ impl OnnxGraph {
             let graph = proto.graph.as_ref();
             let names = graph.map_or(&[][..], |graph| &graph.output);
             in_order(&mut model, names, &inputs, &outputs)?;
-            Ok(model)
+            // Without what no output needs.
+            model.into_compact()
         })
         .map_err(|reason| LoadError::Graph {
             path: path.to_owned(),
@@ -92,6 +91,12 @@ impl OnnxGraph {
                     .collect();
                 model.set_input_fact(at, f32::fact(&shape).into())?;
             }
+            // The file's "any" would stay a symbol. What really comes out is compared with the
+            // contract later.
+            for at in 0..self.outputs.len() {
+                model.set_output_fact(at, InferenceFact::default())?;
+            }
+            shapes::settle(&mut model)?;
             model.into_optimized()
         })?;
         let numbers = model.nodes().iter().flat_map(|node| &node.outputs);
@@ -100,9 +105,9 @@ impl OnnxGraph {
             let volume = dims.iter().fold(1_usize, |n, dim| n.saturating_mul(*dim));
             sum.saturating_add(volume)
         });
-        if numbers > MAX_WORK_NUMBERS {
+        if numbers > MAX_NUMBERS {
             return Err(format!(
-                "a step of {rows} rows works on {numbers} numbers, expected at most {MAX_WORK_NUMBERS}"
+                "a step of {rows} rows works on {numbers} numbers, expected at most {MAX_NUMBERS}"
             ));
         }
         shielded(|| model.into_runnable())

@@ -198,7 +198,7 @@ fn listed(tensors: &[Declared]) -> String {
     let shown: Vec<String> = tensors
         .iter()
         .take(8)
-        .map(|tensor| format!("{:?} {}", tensor.name, tensor.shown()))
+        .map(|tensor| format!("{} {}", limits::shown(&tensor.name), tensor.shown()))
         .collect();
     shown.join(", ")
 }

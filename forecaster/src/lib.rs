@@ -20,6 +20,7 @@ mod model;
 mod plan;
 mod rowwise;
 mod scan;
+mod shapes;
 mod signature;
 mod streaming;
 mod template;

@@ -171,6 +171,12 @@ impl Broken {
         }
         for attribute in &node.attribute {
             let name = shown(&attribute.name);
+            // An axis twice, and tract takes memory until there is none.
+            if attribute.name == "perm" && !is_permutation(&attribute.ints) {
+                self.add(format!(
+                    "attribute {name} of a node {operator} is no order of axes, expected each axis once"
+                ));
+            }
             let whole = attribute.ints.iter().chain([&attribute.i]);
             if whole.clone().any(|whole| !is_small(*whole)) || attribute.ints.len() > MAX_LIST {
                 self.add(format!(
@@ -252,6 +258,13 @@ impl Broken {
     }
 }
 
+/// Is each number from zero up there once?
+fn is_permutation(axes: &[i64]) -> bool {
+    let mut sorted = axes.to_vec();
+    sorted.sort_unstable();
+    sorted.into_iter().eq(0..axes.len() as i64)
+}
+
 /// Is it a sound size, place or axis, or "to the end"?
 fn is_small(whole: i64) -> bool {
     whole.unsigned_abs() <= MAX_WHOLE.unsigned_abs()
@@ -268,4 +281,30 @@ fn doubles(tensor: &TensorProto) -> impl Iterator<Item = f64> {
 /// A name as it may stand in one line.
 pub(crate) fn shown(name: &str) -> String {
     format!("{:?}", name.chars().take(60).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_operators_is_in_the_documentation() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/models.md");
+        let text = std::fs::read_to_string(file).unwrap();
+        let (_, list) = text.split_once("\nOperators: ").unwrap();
+        let (list, _) = list.split_once(".\n").unwrap();
+        let listed: Vec<&str> = list
+            .split_whitespace()
+            .map(|o| o.trim_matches('`'))
+            .collect();
+        assert_eq!(listed, OPERATORS);
+        assert!(OPERATORS.is_sorted());
+    }
+
+    #[test]
+    fn an_order_of_axes_has_each_once() {
+        assert!(is_permutation(&[]) && is_permutation(&[1, 0, 2]));
+        assert!(!is_permutation(&[1, 0, 1]) && !is_permutation(&[1, 2]));
+        assert!(!is_permutation(&[0, -1]));
+    }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use llmos_engine::forecast::{Model, StateRows, features};
 use nix::sys::resource::{Resource, setrlimit};
+use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::TractModel;
@@ -42,7 +43,7 @@ pub struct Trial {
     pub steps: Vec<StepTime>,
 }
 
-/// Median time of a step of one size, in microseconds per row.
+/// Median CPU time of a step of one size, in microseconds per row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StepTime {
     /// Rows of the batch.
@@ -149,7 +150,7 @@ fn attempt(dir: &Path, batches: &[usize]) -> Result<Trial, String> {
     })
 }
 
-/// Median time of a step in microseconds per row.
+/// Median CPU time of a step in microseconds per row.
 fn measure(model: &mut TractModel, rows: usize) -> Result<f64, String> {
     let numbers = rows * model.state_width();
     let mut state = StateRows {
@@ -163,11 +164,11 @@ fn measure(model: &mut TractModel, rows: usize) -> Result<f64, String> {
     let (mut y, mut taken) = (Vec::new(), Vec::new());
     // The first step makes the plan, and is not counted.
     let mut step = || -> Result<f64, String> {
-        let began = Instant::now();
+        let began = cpu_time()?;
         model
             .step(rows, &x, &mut state, &mut y)
             .map_err(|error| error.to_string())?;
-        Ok(began.elapsed().as_secs_f64())
+        Ok((cpu_time()? - began).as_secs_f64())
     };
     step()?;
     let began = Instant::now();
@@ -176,6 +177,12 @@ fn measure(model: &mut TractModel, rows: usize) -> Result<f64, String> {
     }
     taken.sort_by(f64::total_cmp);
     Ok(taken[taken.len() / 2] / rows.max(1) as f64 * 1e6)
+}
+
+/// CPU time of this thread: what other programs take of the core in the meantime is not the model's.
+fn cpu_time() -> Result<Duration, String> {
+    let now = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    now.map(Duration::from).map_err(|error| error.to_string())
 }
 
 /// Tries the model of a folder in a process of `program`, and measures steps of these sizes.

@@ -12,7 +12,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Small, folder, released};
+use common::{Small, folder, released, transposed, windowed};
 use llmos_engine::forecast::OUTPUTS;
 use llmos_engine::forecast::features::COUNT;
 use llmos_forecaster::{LoadError, TractModel};
@@ -99,6 +99,15 @@ fn an_operator_that_is_not_allowed() {
     let (error, line) = refused(dir.path(), "model.onnx");
     assert!(matches!(error, LoadError::Limit { .. }), "{line}");
     assert!(line.contains("\"Frobnicate\""), "{line}");
+}
+
+#[test]
+fn an_axis_that_comes_twice() {
+    // Found by fuzzing: tract asks for memory without end.
+    let dir = windowed(&transposed(&[1, 0, 1]), 4, &["value"], &["next"], |_| ());
+    let (error, line) = refused(dir.path(), "model.onnx");
+    assert!(matches!(error, LoadError::Limit { .. }), "{line}");
+    assert!(line.ends_with("expected each axis once"), "{line}");
 }
 
 #[test]

@@ -163,6 +163,30 @@ pub fn echo(window: usize, features: usize) -> Vec<u8> {
     })
 }
 
+/// A windowed model that changes the order of its axes.
+pub fn transposed(axes: &[i64]) -> Vec<u8> {
+    let transpose = pb::NodeProto {
+        op_type: "Transpose".to_owned(),
+        name: "transpose".to_owned(),
+        input: vec!["in".to_owned()],
+        output: vec!["out".to_owned()],
+        attribute: vec![pb::AttributeProto {
+            name: "perm".to_owned(),
+            ints: axes.to_vec(),
+            r#type: pb::attribute_proto::AttributeType::Ints as i32,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    encoded(pb::GraphProto {
+        name: "transposed".to_owned(),
+        node: vec![transpose],
+        input: vec![value_info("in", None, &[4, 1])],
+        output: vec![value_info("out", None, &[1])],
+        ..Default::default()
+    })
+}
+
 /// A folder with these bytes and a windowed contract; `change` may then spoil it.
 pub fn windowed(
     onnx: &[u8],
