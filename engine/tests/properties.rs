@@ -9,7 +9,6 @@ use llmos_engine::decide::{
     Action, CpuInput, CpuState, Decision, MemoryInput, MemoryState, MemoryTargets, decide_cpu,
     decide_memory,
 };
-use llmos_engine::forecast::baseline::Baseline;
 use llmos_engine::forecast::{
     Forecast, Model, ModelError, OUTPUTS, Observation, Resource, SeriesForecaster, Source,
     StateRows,
@@ -296,11 +295,16 @@ proptest! {
     }
 
     #[test]
-    fn baseline_quantiles_never_cross(values in prop::collection::vec(0.0..1e12_f64, 1..200)) {
-        let mut baseline = Baseline::default();
-        for value in values {
-            baseline.push(value);
-            prop_assert!(in_order(&baseline.forecast().expect("a value was seen")));
+    fn quantiles_without_a_model_never_cross(
+        values in prop::collection::vec(prop::option::of(0.0..1e12_f64), 1..200),
+    ) {
+        let mut series = SeriesForecaster::default();
+        for cpu in values {
+            let seen = Observation { id: ID, cpu, memory: None, network: None };
+            series.tick(&[seen], None).expect("no model, no error");
+            if let Some(forecast) = series.forecast(ID, Resource::Cpu) {
+                prop_assert!(in_order(&forecast.horizons), "{forecast:?}");
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 mod common;
 
 use common::{NODE, SECOND, UNLIMITED};
+use llmos_engine::forecast::expert::Expert;
 use llmos_engine::forecast::{
     Model, ModelError, OUTPUTS, Observation, Resource, SeriesForecaster, Source, StateRows,
     features,
@@ -80,13 +81,12 @@ fn seen(id: u64, cpu: f64) -> Observation {
     }
 }
 
-/// The count in the forecast of a workload whose scale is 1 core.
+/// The count in what the model says of a workload whose scale is 1 core.
 fn count(series: &SeriesForecaster, id: u64) -> f64 {
-    let forecast = series
-        .forecast(CgroupId(id), Resource::Cpu)
-        .expect("a forecast");
-    assert_eq!(forecast.source, Source::Model, "workload {id}");
-    (forecast.at(0, 0.5) - 1.0) * 1e5
+    let (id, cpu) = (CgroupId(id), Resource::Cpu);
+    let statements = series.statements(id, cpu).expect("statements");
+    let model = statements[Expert::Model as usize].expect("a warm model");
+    (model[0][0] - 1.0) * 1e5
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_failed_step_is_reported_and_the_baseline_takes_over() {
         .forecast(CgroupId(1), Resource::Cpu)
         .expect("a forecast");
     assert_eq!(forecast.source, Source::Baseline);
-    assert!((forecast.at(0, 0.95) - 1.0).abs() < 1e-6);
+    assert!((forecast.at(0, 0.95) - 1.0).abs() < 0.1, "{forecast:?}");
     // Back again, with a state that starts from nothing.
     model.fail = false;
     series

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::baseline::Baseline;
+use super::expert::Statements;
 use super::features::{self, FeatureRow};
-use super::skill::{self, Skill};
-use super::{HORIZONS, Model, ModelError, OUTPUTS, QUANTILES, StateRows};
+use super::judge::{Judge, Standing};
+use super::{HORIZONS, Model, ModelError, OUTPUTS, QUANTILES, StateRows, put_in_order};
 use crate::units::CgroupId;
 
 /// Quantiles of the peak, for each horizon, in the unit of the series.
 pub type Quantiles = [[f64; QUANTILES.len()]; HORIZONS.len()];
 
-/// Steps of the model on a series before it may drive: its state starts from nothing.
+/// Steps of the model on a series before it is listened to: its state starts from nothing.
 const WARM_STEPS: u32 = 30;
-/// Steps before the model's forecasts are scored, earlier, so that the scores are there in time.
-const SCORED_STEPS: u32 = 8;
+/// Length of a tick where nobody says.
+const TICK_S: f64 = 1.0;
 
 /// What a series is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,19 +27,19 @@ pub enum Resource {
     Network,
 }
 
-/// Who made a forecast.
+/// Who had the largest share in a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The model.
     Model,
-    /// The recent past ([`super::baseline`]).
+    /// One of the simple rules ([`super::expert`]).
     Baseline,
 }
 
 /// Forecast of the peak of one series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Forecast {
-    /// Who made it.
+    /// Who had the largest share in it.
     pub source: Source,
     /// Quantiles of the peak over each horizon, in the unit of the series: finite, not negative,
     /// rising with the quantile and with the horizon.
@@ -61,15 +61,24 @@ pub struct Observation {
 
 /// State of every live series. A series is a row of the batch from its first value until its
 /// workload is no longer observed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SeriesForecaster {
     tick: u64,
+    tick_s: f64,
     rows: Vec<Row>,
     index: BTreeMap<(CgroupId, Resource), usize>,
     model_name: String,
     state: StateRows,
     features: Vec<f32>,
     outputs: Vec<f32>,
+    /// Which outputs the model forecasts itself: all of them.
+    whole: bool,
+}
+
+impl Default for SeriesForecaster {
+    fn default() -> Self {
+        Self::new(TICK_S)
+    }
 }
 
 #[derive(Debug)]
@@ -79,11 +88,17 @@ struct Row {
     tick: u64,
     features: FeatureRow,
     input: [f32; features::COUNT],
-    baseline: Baseline,
-    skill: Skill,
+    judge: Judge,
     /// Steps of the model since the row's recurrent state was zero.
     model_steps: u32,
-    forecast: Option<Forecast>,
+    said: Option<Said>,
+}
+
+/// What was said of a series at the last tick.
+#[derive(Debug)]
+struct Said {
+    forecast: Forecast,
+    statements: Statements,
 }
 
 impl Resource {
@@ -121,6 +136,22 @@ impl Forecast {
 }
 
 impl SeriesForecaster {
+    /// No series yet, on ticks of so many seconds: the time of the day is told by them.
+    #[must_use]
+    pub fn new(tick_s: f64) -> Self {
+        Self {
+            tick: 0,
+            tick_s,
+            rows: Vec::new(),
+            index: BTreeMap::new(),
+            model_name: String::new(),
+            state: StateRows::default(),
+            features: Vec::new(),
+            outputs: Vec::new(),
+            whole: true,
+        }
+    }
+
     /// Takes the values of one tick and forecasts every series. A workload that is not among
     /// them is forgotten; one that is there twice counts once.
     ///
@@ -149,8 +180,20 @@ impl SeriesForecaster {
     /// The forecast of this tick, once the series has had a value.
     #[must_use]
     pub fn forecast(&self, id: CgroupId, resource: Resource) -> Option<Forecast> {
-        let row = *self.index.get(&(id, resource))?;
-        self.rows.get(row)?.forecast
+        Some(self.row(id, resource)?.said.as_ref()?.forecast)
+    }
+
+    /// What each expert said at this tick, in the order of [`super::expert::ALL`].
+    #[must_use]
+    pub fn statements(&self, id: CgroupId, resource: Resource) -> Option<&Statements> {
+        Some(&self.row(id, resource)?.said.as_ref()?.statements)
+    }
+
+    /// Who is listened to on a series, and how well it has gone.
+    #[must_use]
+    pub fn standing(&self, id: CgroupId, resource: Resource) -> Option<Standing> {
+        let row = self.row(id, resource)?;
+        Some(row.judge.standing(&row.said.as_ref()?.statements))
     }
 
     /// Series that are alive.
@@ -165,6 +208,10 @@ impl SeriesForecaster {
         self.rows.is_empty()
     }
 
+    fn row(&self, id: CgroupId, resource: Resource) -> Option<&Row> {
+        self.rows.get(*self.index.get(&(id, resource))?)
+    }
+
     fn observe(&mut self, key: (CgroupId, Resource), value: Option<f64>) {
         let value = value.filter(|x| x.is_finite() && *x >= 0.0);
         if let Some(&at) = self.index.get(&key) {
@@ -174,14 +221,11 @@ impl SeriesForecaster {
             }
             row.tick = self.tick;
             row.input = row.features.step(value);
-            row.skill.observe(value);
-            if let Some(x) = value {
-                row.baseline.push(x);
-            }
+            row.judge.observe(value);
         } else if let Some(x) = value.filter(|x| begins(key.1, *x)) {
             let (features, input) = FeatureRow::start(key.1, x);
-            let mut baseline = Baseline::default();
-            baseline.push(x);
+            let mut judge = Judge::new(self.tick_s);
+            judge.observe(Some(x));
             self.index.insert(key, self.rows.len());
             grow(&mut self.rows, 1);
             self.rows.push(Row {
@@ -189,10 +233,9 @@ impl SeriesForecaster {
                 tick: self.tick,
                 features,
                 input,
-                baseline,
-                skill: Skill::default(),
+                judge,
                 model_steps: 0,
-                forecast: None,
+                said: None,
             });
             let width = self.state.width;
             for numbers in [&mut self.state.h, &mut self.state.c] {
@@ -233,7 +276,11 @@ impl SeriesForecaster {
         };
         if self.model_name != model.name() || self.state.width != model.state_width() {
             self.reset_state(model.name().to_owned(), model.state_width());
+            self.rows
+                .iter_mut()
+                .for_each(|row| row.judge.forget_model());
         }
+        self.whole = model.given() == [true; OUTPUTS];
         let rows = self.rows.len();
         if rows == 0 {
             return Ok(());
@@ -279,43 +326,34 @@ impl SeriesForecaster {
         self.rows.iter_mut().for_each(|row| row.model_steps = 0);
     }
 
-    /// Chooses who drives each row. A row whose outputs are not finite starts again from a zero
-    /// state, alone: its neighbours in the batch are not to blame.
+    /// Forecasts each row. A row whose outputs are not finite starts again from a zero state, alone:
+    /// its neighbours in the batch are not to blame.
     fn conclude(&mut self, stepped: bool) -> Result<(), ModelError> {
         let mut result = Ok(());
         let width = self.state.width;
         for (at, row) in self.rows.iter_mut().enumerate() {
-            let Some(baseline) = row.baseline.forecast() else {
-                continue;
-            };
             let raw = self
                 .outputs
                 .get(at * OUTPUTS..(at + 1) * OUTPUTS)
                 .filter(|_| stepped);
-            let model = raw.and_then(|raw| guarded(raw, row.features.scale()));
+            let scale = row.features.scale();
+            let model = raw.and_then(|raw| guarded(raw, scale));
             if raw.is_some() && model.is_none() {
                 self.state.h[at * width..(at + 1) * width].fill(0.0);
                 self.state.c[at * width..(at + 1) * width].fill(0.0);
                 row.model_steps = 0;
                 result = result.and(Err(ModelError::NotFinite { row: at }));
             }
-            let pick = |quantiles: &Quantiles| quantiles[skill::HORIZON][skill::QUANTILE];
-            let warm = row.model_steps >= WARM_STEPS;
-            let scored = model
-                .as_ref()
-                .filter(|_| row.model_steps >= SCORED_STEPS)
-                .map(pick);
-            row.skill
-                .said(scored, pick(&baseline), row.features.scale());
-            row.forecast = Some(match model {
-                Some(horizons) if warm && row.skill.model_drives() => Forecast {
-                    source: Source::Model,
-                    horizons,
-                },
-                _ => Forecast {
-                    source: Source::Baseline,
-                    horizons: baseline,
-                },
+            let model = model.filter(|_| row.model_steps >= WARM_STEPS);
+            let (horizons, statements) = row.judge.forecast(model.as_ref(), self.whole, scale);
+            let source = if row.judge.standing(&statements).driver.is_model() {
+                Source::Model
+            } else {
+                Source::Baseline
+            };
+            row.said = Some(Said {
+                forecast: Forecast { source, horizons },
+                statements,
             });
         }
         result
@@ -346,18 +384,4 @@ fn guarded(raw: &[f32], scale: f64) -> Option<Quantiles> {
     }
     put_in_order(&mut out);
     Some(out)
-}
-
-/// Makes quantiles sound: not negative, never crossing, and never lower for a longer horizon
-/// (the peak of a longer window contains that of the shorter one).
-pub(super) fn put_in_order(quantiles: &mut Quantiles) {
-    let mut shorter = [0.0_f64; QUANTILES.len()];
-    for horizon in quantiles {
-        let mut below = 0.0_f64;
-        for (q, at_least) in horizon.iter_mut().zip(&mut shorter) {
-            *q = q.max(below).max(*at_least);
-            below = *q;
-            *at_least = *q;
-        }
-    }
 }

@@ -1,0 +1,145 @@
+//! Quantiles of what a point forecast misses by, followed online.
+//!
+//! Stochastic quantile tracking (Robbins and Monro, 1951) in units of the running mean of the
+//! absolute error, so that it needs no window and adapts to a series that calms down or wakes up.
+
+use crate::forecast::QUANTILES;
+
+/// Errors before it says anything.
+const READY: u32 = 10;
+/// Where each quantile begins, between the mean (0) and the largest (1) of those first errors.
+const FIRST: [f64; QUANTILES.len()] = [0.0, 0.8, 1.0, 1.5];
+/// Smallest step, in mean absolute errors.
+const STEP: f64 = 0.05;
+/// Step while few errors are known: this over their number.
+const FIRST_STEPS: f64 = 3.0;
+/// Weight of a new error in their mean.
+const ALPHA: f64 = 0.02;
+/// An error counts as at most so many means: one outlier must not blow up the scale.
+const OUTLIER: f64 = 8.0;
+/// Share of the series' scale below which no spread falls.
+const LEAST: f64 = 1e-4;
+
+/// The errors of one point forecast over one horizon.
+#[derive(Debug, Clone, Default)]
+pub struct Tracker {
+    /// Quantiles of the error in units of the spread; until it is ready the mean and the largest
+    /// error, in the unit of the series.
+    factors: [f32; QUANTILES.len()],
+    /// Mean absolute error, in the unit of the series.
+    error: f32,
+    seen: u32,
+}
+
+impl Tracker {
+    /// The spread of this moment, for a series of this scale.
+    #[must_use]
+    pub fn spread(&self, scale: f64) -> f64 {
+        f64::from(self.error) + LEAST * scale
+    }
+
+    /// Quantiles around a point forecast; `None` until enough errors are known.
+    #[must_use]
+    pub fn around(&self, point: f64, scale: f64) -> Option<[f64; QUANTILES.len()]> {
+        let spread = self.spread(scale);
+        let quantile = |factor: f32| (point + f64::from(factor) * spread).max(0.0);
+        (self.seen >= READY).then(|| self.factors.map(quantile))
+    }
+
+    /// Takes an error (outcome minus forecast), and the spread when the forecast was made.
+    pub fn learn(&mut self, error: f64, spread: f64) {
+        if self.seen >= READY {
+            let step = STEP.max(FIRST_STEPS / f64::from(self.seen + 1));
+            let mut below = f32::NEG_INFINITY;
+            for (factor, q) in self.factors.iter_mut().zip(QUANTILES) {
+                let covered = f64::from(u8::from(error <= f64::from(*factor) * spread));
+                *factor = (f64::from(*factor) + step * (q - covered)) as f32;
+                *factor = factor.max(below);
+                below = *factor;
+            }
+        }
+        self.seen = self.seen.saturating_add(1);
+        let mean = f64::from(self.error);
+        let size = if self.seen > READY {
+            error.abs().min(OUTLIER * mean + LEAST * spread)
+        } else {
+            error.abs()
+        };
+        let weight = ALPHA.max(1.0 / f64::from(self.seen));
+        self.error = (mean + weight * (size - mean)) as f32;
+        if self.seen <= READY {
+            self.begin(error, spread);
+        }
+    }
+
+    /// One of the first errors: where the quantiles begin.
+    fn begin(&mut self, error: f64, spread: f64) {
+        let seen = f64::from(self.seen);
+        let mean = f64::from(self.factors[0]);
+        let mean = mean + (error - mean) / seen;
+        let largest = if self.seen == 1 {
+            error
+        } else {
+            error.max(f64::from(self.factors[1]))
+        };
+        if self.seen < READY {
+            self.factors = [mean as f32, largest as f32, 0.0, 0.0];
+            return;
+        }
+        let unit = f64::from(self.error)
+            .max(spread * LEAST)
+            .max(f64::MIN_POSITIVE);
+        self.factors = FIRST.map(|share| ((mean + share * (largest - mean)) / unit) as f32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_finds_the_quantiles_of_the_errors() {
+        let mut tracker = Tracker::default();
+        assert!(tracker.around(1.0, 1.0).is_none());
+        let mut x = 1_u32;
+        for _ in 0..20_000 {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let error = f64::from(x >> 8) / f64::from(1 << 24);
+            tracker.learn(error, tracker.spread(1.0));
+        }
+        let found = tracker.around(10.0, 1.0).unwrap();
+        for (quantile, q) in found.iter().zip(QUANTILES) {
+            assert!((quantile - 10.0 - q).abs() < 0.12, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_constant_error_is_corrected_at_once() {
+        let mut tracker = Tracker::default();
+        (0..READY).for_each(|_| tracker.learn(-9.0, tracker.spread(100.0)));
+        let found = tracker.around(109.0, 100.0).unwrap();
+        assert!(found.iter().all(|q| (q - 100.0).abs() < 0.1), "{found:?}");
+    }
+
+    #[test]
+    fn a_single_error_among_the_first_is_what_it_is() {
+        for last in [0.0, 1.0] {
+            let mut tracker = Tracker::default();
+            (1..READY).for_each(|_| tracker.learn(0.0, tracker.spread(1.0)));
+            tracker.learn(last, tracker.spread(1.0));
+            let [_, _, upper, highest] = tracker.around(2.0, 1.0).unwrap();
+            assert!(
+                upper >= 2.0 && highest < 2.0 + 2.0 * last + 0.01,
+                "{upper} {highest}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_outlier_does_not_blow_up_the_spread() {
+        let mut tracker = Tracker::default();
+        (0..100).for_each(|_| tracker.learn(0.1, tracker.spread(1.0)));
+        tracker.learn(1e6, tracker.spread(1.0));
+        assert!(tracker.spread(1.0) < 0.2, "{}", tracker.spread(1.0));
+    }
+}

@@ -1,0 +1,159 @@
+//! The last values of a series in order of size, so that any of their quantiles costs little.
+
+/// The last `N` values (at most 255), oldest out first.
+#[derive(Debug, Clone)]
+pub struct SortedWindow<const N: usize> {
+    /// A ring; in 24 significant bits, which is enough to forecast by.
+    values: [f32; N],
+    /// Places in `values` by rising value, the first `len` of them.
+    order: [u8; N],
+    len: usize,
+    next: usize,
+}
+
+impl<const N: usize> Default for SortedWindow<N> {
+    fn default() -> Self {
+        const { assert!(N > 0 && N <= 255) };
+        Self {
+            values: [0.0; N],
+            order: [0; N],
+            len: 0,
+            next: 0,
+        }
+    }
+}
+
+impl<const N: usize> SortedWindow<N> {
+    /// Adds a value; the oldest leaves when there is no room.
+    pub fn push(&mut self, value: f64) {
+        let value = value as f32;
+        if self.len == N {
+            let oldest = self.next as u8;
+            // Always found: each place is in the order exactly once.
+            if let Some(at) = self.order.iter().position(|place| *place == oldest) {
+                self.order.copy_within(at + 1..N, at);
+            }
+            self.len -= 1;
+        }
+        let at = self.order[..self.len].partition_point(|place| {
+            let known = self.values[usize::from(*place)];
+            known.total_cmp(&value).is_lt()
+        });
+        self.order.copy_within(at..self.len, at + 1);
+        self.order[at] = self.next as u8;
+        self.values[self.next] = value;
+        self.next = (self.next + 1) % N;
+        self.len += 1;
+    }
+
+    /// How many values there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Quantiles at rank `q (n + 1)`, linear between neighbours; `None` while empty.
+    #[must_use]
+    pub fn quantiles<const Q: usize>(&self, quantiles: [f64; Q]) -> Option<[f64; Q]> {
+        let last = self.len.checked_sub(1)?;
+        Some(quantiles.map(|q| {
+            let rank = (q * (self.len + 1) as f64 - 1.0).clamp(0.0, last as f64);
+            let low = rank.floor() as usize;
+            let (below, above) = (self.sorted(low), self.sorted((low + 1).min(last)));
+            below + (above - below) * (rank - low as f64)
+        }))
+    }
+
+    /// Quantiles (rising) of the values weighted by age: `weights[0]` is the newest one's. Half a
+    /// newest value is added on top, since what comes may be higher than all that was.
+    #[must_use]
+    pub fn weighted_quantiles<const Q: usize>(
+        &self,
+        quantiles: [f64; Q],
+        weights: &[f32; N],
+    ) -> Option<[f64; Q]> {
+        let last = self.len.checked_sub(1)?;
+        let weight = |rank: usize| {
+            let place = usize::from(self.order[rank]);
+            f64::from(weights[(self.next + N - 1 - place) % N])
+        };
+        let total: f64 = weights[..self.len].iter().map(|w| f64::from(*w)).sum();
+        let (mut rank, mut sum) = (0, weight(0));
+        Some(quantiles.map(|q| {
+            let wanted = q * (total + 0.5 * f64::from(weights[0]));
+            while sum < wanted && rank < last {
+                rank += 1;
+                sum += weight(rank);
+            }
+            let above = self.sorted(rank);
+            if rank == 0 {
+                return above;
+            }
+            let below = self.sorted(rank - 1);
+            let beyond = (sum - wanted).max(0.0) / weight(rank);
+            below + (above - below) * (1.0 - beyond).clamp(0.0, 1.0)
+        }))
+    }
+
+    fn sorted(&self, rank: usize) -> f64 {
+        f64::from(self.values[usize::from(self.order[rank])])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted<const N: usize>(window: &SortedWindow<N>) -> Vec<f64> {
+        (0..window.len()).map(|rank| window.sorted(rank)).collect()
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_last_values() {
+        let mut window = SortedWindow::<5>::default();
+        assert!(window.quantiles([0.5]).is_none());
+        for value in [9.0, 3.0, 1.0, 3.0, 2.0, 7.0] {
+            window.push(value);
+        }
+        assert_eq!(sorted(&window), [1.0, 2.0, 3.0, 3.0, 7.0]);
+        assert_eq!(window.quantiles([0.0, 0.5, 0.75]), Some([1.0, 3.0, 5.0]));
+        assert_eq!(window.quantiles([0.99]), Some([7.0]));
+    }
+
+    #[test]
+    fn it_agrees_with_sorting_for_long() {
+        let mut window = SortedWindow::<16>::default();
+        let mut all = Vec::new();
+        let mut x = 17_u32;
+        for _ in 0..500 {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let value = f64::from(x >> 26);
+            window.push(value);
+            all.push(value);
+            let mut last = all[all.len().saturating_sub(16)..].to_vec();
+            last.sort_unstable_by(f64::total_cmp);
+            assert_eq!(sorted(&window), last);
+        }
+    }
+
+    #[test]
+    fn weights_count_the_new_more_than_the_old() {
+        let mut window = SortedWindow::<4>::default();
+        for value in [5.0, 1.0, 1.0, 1.0] {
+            window.push(value);
+        }
+        let even = window.weighted_quantiles([0.5, 0.99], &[1.0; 4]);
+        assert_eq!(even, Some([1.0, 5.0]));
+        // The five is the oldest, and hardly counts.
+        let fading = window.weighted_quantiles([0.9], &[1.0, 0.5, 0.25, 0.001]);
+        assert!(
+            fading.is_some_and(|[q]| q > 1.0),
+            "what comes may be higher"
+        );
+        for _ in 0..4 {
+            window.push(2.0);
+        }
+        let same = window.weighted_quantiles([0.1, 0.5, 0.9], &[1.0, 0.5, 0.25, 0.1]);
+        assert_eq!(same, Some([2.0; 3]));
+    }
+}
