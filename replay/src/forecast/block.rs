@@ -9,14 +9,18 @@ use crate::score::SeriesScore;
 /// Ticks between two words to `progress`.
 const NOTE_TICKS: usize = 64;
 
-/// Runs lanes that are ordered by length, the longest first, from their first tick to their last.
+/// Runs lanes on ticks of one length from their first tick to their last; the longest come first.
 /// `progress` hears of values that are done.
 pub fn run(
     mut lanes: Vec<Lane<'_>>,
     model: Option<&mut dyn Model>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<SeriesScore>, ModelError> {
-    let mut forecaster = SeriesForecaster::default();
+    let mut forecaster = lanes
+        .first()
+        .map_or_else(SeriesForecaster::default, |lane| {
+            SeriesForecaster::new(lane.tick_s())
+        });
     let mut alone = model.map(Alone::new);
     let mut observations: Vec<Observation> = Vec::with_capacity(lanes.len());
     let mut values = Vec::with_capacity(lanes.len());
@@ -38,7 +42,8 @@ pub fn run(
         for (row, lane) in here.iter_mut().enumerate() {
             let (id, resource) = lane.key();
             let model = alone.as_ref().and_then(|alone| alone.forecast(row));
-            lane.heard(tick, forecaster.forecast(id, resource), model);
+            let system = forecaster.forecast(id, resource);
+            lane.heard(tick, system, model, forecaster.statements(id, resource));
         }
         done += alive as u64;
         if tick % NOTE_TICKS == 0 {

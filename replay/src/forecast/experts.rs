@@ -1,25 +1,25 @@
 //! What the parts of the engine's forecaster say by themselves: the one place that asks for it.
 
 use llmos_engine::forecast::Quantiles;
-use llmos_engine::forecast::baseline::Baseline;
+use llmos_engine::forecast::expert::{ALL, COUNT, Expert, Statements};
 
-/// The engine's own baseline, fed as the engine feeds it.
-#[derive(Debug, Clone, Default)]
-pub struct Experts {
-    baseline: Baseline,
-}
+/// Names of the experts in scores: none is the same as a yardstick's.
+const NAMES: [&str; COUNT] = [
+    "expert_model",
+    "expert_model_errors",
+    "expert_decayed_peaks",
+    "expert_long_peaks",
+    "expert_last",
+    "expert_recent_max",
+    "expert_ewma",
+    "expert_season",
+    "expert_ar12",
+];
 
-impl Experts {
-    /// One tick, in the engine's unit; an unknown value adds nothing.
-    pub fn push(&mut self, value: Option<f64>) {
-        if let Some(value) = value {
-            self.baseline.push(value);
-        }
-    }
-
-    /// Name and forecast of each.
-    pub fn said(&self) -> impl Iterator<Item = (&'static str, Quantiles)> {
-        let baseline = self.baseline.forecast();
-        baseline.into_iter().map(|said| ("engine_baseline", said))
-    }
+/// Name and forecast of each expert that says something and is no model; the model is scored apart,
+/// from its first tick on.
+pub fn said(statements: &Statements) -> impl Iterator<Item = (&'static str, &Quantiles)> {
+    let all = ALL.into_iter().zip(NAMES).zip(statements);
+    all.filter(|((expert, _), _)| *expert != Expert::Model)
+        .filter_map(|((_, name), said)| Some((name, said.as_ref()?)))
 }

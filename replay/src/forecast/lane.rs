@@ -1,12 +1,13 @@
 //! One series on its way through the forecaster: what goes in, what came out, how it scores.
 
+use llmos_engine::forecast::expert::Statements;
 use llmos_engine::forecast::{Forecast, HORIZONS, Observation, Quantiles, Resource, features};
 use llmos_engine::units::CgroupId;
 
-use super::experts::Experts;
+use super::experts;
 use super::target::{Peaks, peaks};
 use super::{MODEL, SYSTEM};
-use crate::reference::{NAMES, References};
+use crate::reference::{Known, NAMES, References};
 use crate::score::{Kind, SeriesScore};
 use crate::trace::Series;
 
@@ -16,7 +17,6 @@ pub struct Lane<'s> {
     id: CgroupId,
     factor: f64,
     targets: Peaks,
-    experts: Experts,
     references: References,
     score: SeriesScore,
 }
@@ -29,12 +29,20 @@ impl<'s> Lane<'s> {
         for peak in targets.as_flattened_mut().iter_mut().flatten() {
             *peak *= factor;
         }
+        let training = series.values.get(..series.cut()).unwrap_or_default();
+        let training: Vec<_> = training.iter().map(|x| x.map(|x| x * factor)).collect();
+        let references = References::new(&Known {
+            floor: features::floor(series.resource),
+            step_s: series.step_s,
+            training: &training,
+            peaks: &targets,
+            size: series.size() * factor,
+        });
         Self {
             id: CgroupId(id),
             factor,
             targets,
-            experts: Experts::default(),
-            references: References::new(features::floor(series.resource), series.step_s),
+            references,
             score: SeriesScore::new(series, series.size() * factor),
             series,
         }
@@ -70,14 +78,24 @@ impl<'s> Lane<'s> {
         }
     }
 
+    /// Seconds of a tick.
+    pub fn tick_s(&self) -> f64 {
+        self.series.step_s
+    }
+
     /// Takes what was said at a tick; in the evaluation part it is scored.
-    pub fn heard(&mut self, tick: usize, system: Option<Forecast>, model: Option<Quantiles>) {
+    pub fn heard(
+        &mut self,
+        tick: usize,
+        system: Option<Forecast>,
+        model: Option<Quantiles>,
+        statements: Option<&Statements>,
+    ) {
         let value = self.value(tick);
         let realised: [_; HORIZONS.len()] = std::array::from_fn(|k| {
             let made = tick.checked_sub(HORIZONS[k])?;
             self.targets.get(made)?[k]
         });
-        self.experts.push(value);
         self.references.push(value, realised);
         self.score.held(value);
         if tick < self.series.cut() {
@@ -101,8 +119,8 @@ impl<'s> Lane<'s> {
         for (name, said) in NAMES.iter().zip(self.references.forecasts()) {
             score.add(name, Kind::Baseline, &said);
         }
-        for (name, said) in self.experts.said() {
-            score.add(name, Kind::Baseline, &said);
+        for (name, said) in statements.into_iter().flat_map(experts::said) {
+            score.add(name, Kind::Expert, said);
         }
     }
 

@@ -47,9 +47,14 @@ pub fn run<E: Send>(
     progress: impl Fn(u64, u64) + Sync,
 ) -> Result<Vec<SeriesScore>, Error<E>> {
     let mut order: Vec<usize> = (0..series.len()).collect();
-    // Stable, so that series of one length keep their order.
+    // Stable, so that series of one length keep their order. All of a block have one tick.
     order.sort_by_key(|at| std::cmp::Reverse(series[*at].values.len()));
-    let blocks: Vec<&[usize]> = order.chunks(BLOCK).collect();
+    order.sort_by(|a, b| series[*a].step_s.total_cmp(&series[*b].step_s));
+    let same_tick = |a: &usize, b: &usize| series[*a].step_s.total_cmp(&series[*b].step_s).is_eq();
+    let blocks: Vec<&[usize]> = order
+        .chunk_by(same_tick)
+        .flat_map(|ticks| ticks.chunks(BLOCK))
+        .collect();
     let total = series.iter().map(|s| s.values.len() as u64).sum();
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     let scores = Mutex::new(Vec::with_capacity(series.len()));

@@ -1,5 +1,5 @@
 //! The decaying histogram of the Vertical Pod Autoscaler: buckets that grow by 5 %, weights that
-//! halve each day. A quantile is the upper end of the bucket in which it lies.
+//! halve in a half-life (of a day there). A quantile is the upper end of the bucket in which it lies.
 
 use llmos_engine::forecast::QUANTILES;
 
@@ -7,8 +7,6 @@ use llmos_engine::forecast::QUANTILES;
 const GROWTH: f64 = 1.05;
 /// Enough for ten million times the first bucket.
 const BUCKETS: usize = 280;
-/// Time in which a weight halves, in seconds.
-const HALF_LIFE_S: f64 = 24.0 * 3600.0;
 /// Weights grow instead of the old ones shrinking; from here on all are made small again.
 const LARGEST_WEIGHT: f64 = 1e12;
 
@@ -23,11 +21,11 @@ pub struct DecayedHistogram {
 }
 
 impl DecayedHistogram {
-    /// `first` is the width of the first bucket; a tick takes `step_s` seconds.
-    pub fn new(first: f64, step_s: f64) -> Self {
+    /// `first` is the width of the first bucket; a weight halves in so many ticks.
+    pub fn new(first: f64, half_life: f64) -> Self {
         Self {
             first,
-            growth_per_tick: (step_s / HALF_LIFE_S).exp2(),
+            growth_per_tick: half_life.recip().exp2(),
             weight: 1.0,
             total: 0.0,
             buckets: vec![0.0; BUCKETS],
@@ -50,8 +48,11 @@ impl DecayedHistogram {
         }
     }
 
-    /// Quantiles of the values so far; zero before the first.
-    pub fn quantiles(&self) -> [f64; QUANTILES.len()] {
+    /// Quantiles of the values so far; `None` before the first.
+    pub fn quantiles(&self) -> Option<[f64; QUANTILES.len()]> {
+        if self.total <= 0.0 {
+            return None;
+        }
         let mut out = [0.0; QUANTILES.len()];
         let mut below = 0.0;
         let mut next = 0;
@@ -66,7 +67,7 @@ impl DecayedHistogram {
                 next += 1;
             }
         }
-        out
+        Some(out)
     }
 
     fn bucket(&self, value: f64) -> usize {
@@ -90,11 +91,11 @@ mod tests {
 
     #[test]
     fn a_quantile_is_the_upper_end_of_its_bucket() {
-        let mut histogram = DecayedHistogram::new(1.0, 1.0);
-        assert_eq!(histogram.quantiles(), [0.0; 4]);
+        let mut histogram = DecayedHistogram::new(1.0, 86_400.0);
+        assert!(histogram.quantiles().unwrap().iter().all(|q| near(*q, 0.0)));
         (0..92).for_each(|_| histogram.push(Some(0.5)));
         (0..8).for_each(|_| histogram.push(Some(1.5)));
-        let [median, p90, p95, p99] = histogram.quantiles();
+        let [median, p90, p95, p99] = histogram.quantiles().unwrap();
         assert!(near(median, 1.0) && near(p90, 1.0), "{median} {p90}");
         assert!(near(p95, 2.05) && near(p99, 2.05), "{p95} {p99}");
     }
@@ -105,14 +106,14 @@ mod tests {
         // Weights 1 of 3 and 2 of 3.
         histogram.push(Some(5.0));
         histogram.push(Some(0.0));
-        assert!(near(histogram.quantiles()[0], 1.0));
+        assert!(near(histogram.quantiles().unwrap()[0], 1.0));
         // For many days nothing is known: nothing changes, and nothing overflows.
         (0..5_000).for_each(|_| histogram.push(None));
         assert!(histogram.weight.is_finite());
         histogram.push(Some(3.0));
         let expected = histogram.end(histogram.bucket(3.0));
         assert!(
-            near(histogram.quantiles()[3], expected),
+            near(histogram.quantiles().unwrap()[3], expected),
             "the old is forgotten"
         );
     }

@@ -77,6 +77,9 @@ fn of_group(out: &mut Map<String, Value>, prefix: &str, group: &Group, horizon: 
         for (q, error) in QUANTILES.iter().zip(system.coverage_err_pp()) {
             put(&format!("coverage_err_pp.q{q}"), number(Some(error)));
         }
+        for (q, coverage) in QUANTILES.iter().zip(system.coverage) {
+            put(&format!("coverage.q{q}"), number(Some(coverage)));
+        }
     }
     put("miss_rate", number(system.map(MethodScore::miss_rate)));
     put(

@@ -20,6 +20,8 @@ pub enum Kind {
     Model,
     /// A simple rule.
     Baseline,
+    /// A part of the system, by itself.
+    Expert,
 }
 
 /// One method on one series.

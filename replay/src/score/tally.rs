@@ -10,6 +10,7 @@ pub struct Tally {
     ticks: u64,
     loss: f64,
     covered: [u64; N],
+    below: [u64; N],
     room: [f64; N],
 }
 
@@ -22,6 +23,7 @@ impl Tally {
             let above = peak - said;
             self.loss += (q * above).max((q - 1.0) * above);
             self.covered[k] += u64::from(above <= tolerance);
+            self.below[k] += u64::from(above < -tolerance);
             self.room[k] -= above;
         }
     }
@@ -44,6 +46,12 @@ impl Tally {
         self.covered.map(|covered| self.mean(covered as f64))
     }
 
+    /// Share of peaks below each quantile, without those at it.
+    #[must_use]
+    pub fn below(&self) -> [f64; N] {
+        self.below.map(|below| self.mean(below as f64))
+    }
+
     /// Mean of forecast minus peak for each quantile, in the unit of the forecasts.
     #[must_use]
     pub fn room(&self) -> [f64; N] {
@@ -59,6 +67,11 @@ impl Tally {
 mod tests {
     use super::*;
 
+    fn near(found: [f64; N], expected: [f64; N]) -> bool {
+        let pairs = found.iter().zip(&expected);
+        pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-12)
+    }
+
     #[test]
     fn the_sums_are_what_they_are_called() {
         let mut tally = Tally::default();
@@ -66,14 +79,16 @@ mod tests {
         tally.add(&[1.0, 1.0, 1.0, 1.0], 2.0, 0.0);
         // First: 0.5 x 1, 0, 0.05 x 1, 0.01 x 2; second: (0.5 + 0.9 + 0.95 + 0.99) x 1.
         assert!((tally.loss() - (0.57 + 3.34) / 8.0).abs() < 1e-12);
-        assert_eq!(tally.coverage(), [0.0, 0.5, 0.5, 0.5]);
-        assert_eq!(tally.room(), [-1.0, -0.5, 0.0, 0.5]);
+        assert!(near(tally.coverage(), [0.0, 0.5, 0.5, 0.5]));
+        assert!(near(tally.below(), [0.0, 0.0, 0.0, 0.5]));
+        assert!(near(tally.room(), [-1.0, -0.5, 0.0, 0.5]));
     }
 
     #[test]
     fn rounding_does_not_decide_whether_a_peak_is_covered() {
         let mut tally = Tally::default();
         tally.add(&[1.0; 4], 1.0 + 1e-9, 1e-6);
-        assert_eq!(tally.coverage(), [1.0; 4]);
+        assert!(near(tally.coverage(), [1.0; 4]));
+        assert!(near(tally.below(), [0.0; 4]));
     }
 }

@@ -6,10 +6,9 @@ use std::path::Path;
 
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use flate2::read::MultiGzDecoder;
-use llmos_engine::forecast::Resource;
 
-use super::series::{COLUMNS, Rows, Series, Unit};
-use super::{SHORTEST, TraceError};
+use super::TraceError;
+use super::series::{COLUMNS, Column, Rows, Series, Unit};
 
 /// What the header begins with.
 const KEYS: [&str; 2] = ["series_id", "t"];
@@ -71,9 +70,8 @@ impl Table<'_> {
         &self,
         rows: &Rows,
         family: &str,
-        names: &[(&'static str, Resource)],
+        names: &[Column],
     ) -> Result<Vec<Series>, TraceError> {
-        debug_assert!(SHORTEST > 1, "a grid needs two rows");
         rows.series(family, names, None, Unit::Unknown)
             .map_err(|error| self.wrong(format!("series {:?}: {error}", brief(&rows.name))))
     }
@@ -96,10 +94,7 @@ impl Table<'_> {
     }
 
     /// Where the columns stand that are read.
-    fn columns(
-        &self,
-        header: &StringRecord,
-    ) -> Result<Vec<(usize, (&'static str, Resource))>, TraceError> {
+    fn columns(&self, header: &StringRecord) -> Result<Vec<(usize, Column)>, TraceError> {
         if !header.iter().take(KEYS.len()).eq(KEYS) {
             let found: Vec<&str> = header.iter().take(KEYS.len()).map(brief).collect();
             let found = match found.as_slice() {

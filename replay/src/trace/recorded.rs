@@ -6,7 +6,7 @@ use llmos_engine::forecast::Resource;
 use llmos_recording::{Reader, Tail};
 
 use super::TraceError;
-use super::series::{Rows, Series, Unit};
+use super::series::{Column, Rows, Series, Unit};
 
 /// What is read, in this order.
 const NUMBERS: [&str; 5] = [
@@ -17,7 +17,7 @@ const NUMBERS: [&str; 5] = [
     "tx_bytes_per_s",
 ];
 /// What becomes of it.
-const SIGNALS: [(&str, Resource); 3] = [
+const SIGNALS: [Column; 3] = [
     ("cpu", Resource::Cpu),
     ("mem", Resource::Memory),
     ("net", Resource::Network),

@@ -53,8 +53,11 @@ pub struct Rows {
     pub columns: Vec<Vec<Option<f64>>>,
 }
 
-/// The columns that are read and what the engine takes them for.
-pub const COLUMNS: [(&str, Resource); 7] = [
+/// Name of a column and what the engine takes it for.
+pub type Column = (&'static str, Resource);
+
+/// The columns that are read.
+pub const COLUMNS: [Column; 7] = [
     ("cpu", Resource::Cpu),
     ("cpu_max", Resource::Cpu),
     ("mem", Resource::Memory),
@@ -96,7 +99,7 @@ impl Rows {
     pub fn series(
         &self,
         family: &str,
-        columns: &[(&'static str, Resource)],
+        columns: &[Column],
         step: Option<f64>,
         unit: Unit,
     ) -> Result<Vec<Series>, GridError> {
