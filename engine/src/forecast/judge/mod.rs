@@ -170,7 +170,7 @@ impl Judge {
 
     fn learn(&mut self, h: usize, peak: f64, slot: &Slot) {
         let scale = f64::from(slot.scale);
-        self.experts.learn(h, peak, &slot.points);
+        self.experts.learn(h, peak, &slot.points, scale);
         if !slot.decided {
             self.mixture.learn(h, peak, &slot.said, &slot.mixed, scale);
         }
