@@ -10,6 +10,7 @@ mod tracker;
 
 use std::sync::LazyLock;
 
+use super::numbers::{self, Numbers};
 use super::recent::Recent;
 use super::season::Season;
 use super::window::SortedWindow;
@@ -145,6 +146,13 @@ pub struct Points {
 }
 
 impl Points {
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::errors(to, std::slice::from_mut(&mut self.last));
+        numbers::forecasts(to, &mut self.points);
+        numbers::sizes(to, &mut self.spreads);
+    }
+
     /// The value of the tick at which this was said.
     #[must_use]
     pub fn last(&self) -> f64 {
@@ -328,6 +336,41 @@ impl Experts {
     #[must_use]
     pub fn known(&self) -> usize {
         self.horizons[0].peaks.len()
+    }
+
+    /// The last ticks.
+    #[must_use]
+    pub fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Leaves out ticks, after as many without a value as [`Recent`] remembers.
+    pub fn skip(&mut self, ticks: u64) {
+        self.ticks += ticks;
+        self.recent.skip(ticks);
+        self.season.skip(ticks, self.lags[0]);
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::count(to, &mut self.ticks);
+        numbers::values(to, &mut self.lags);
+        numbers::values(to, std::slice::from_mut(&mut self.level));
+        to.f64s(std::slice::from_mut(&mut self.square));
+        let largest = numbers::LARGEST * numbers::LARGEST;
+        numbers::hold(to, self.square.abs() <= largest);
+        self.recent.walk(to);
+        self.season.walk(to);
+        for horizon in &mut self.horizons {
+            horizon.peaks.walk(to);
+            horizon.long.walk(to);
+            horizon.last_errors.walk(to);
+            numbers::count(to, &mut horizon.learnt);
+            horizon
+                .trackers
+                .iter_mut()
+                .for_each(|tracker| tracker.walk(to));
+        }
     }
 }
 

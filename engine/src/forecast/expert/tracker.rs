@@ -6,6 +6,7 @@
 
 use super::regression::Regression;
 use crate::forecast::QUANTILES;
+use crate::forecast::numbers::{self, Numbers};
 
 /// Signs of how far off a point may be, in scales: range of the last values, distance of the last one
 /// from their average, its deviation, and the model's own spread.
@@ -30,6 +31,8 @@ const FIRST_STEPS: f64 = 3.0;
 const ALPHA: f64 = 0.02;
 /// An error counts as at most so many means: one outlier must not blow up the scale.
 const OUTLIER: f64 = 8.0;
+/// Largest factor at which the quantiles begin.
+const LARGEST_FACTOR: f64 = 1e5;
 /// Share of the series' scale below which no spread falls.
 const LEAST: f64 = 1e-4;
 
@@ -91,7 +94,7 @@ impl Tracker {
     /// made.
     pub fn learn(&mut self, error: f64, spread: f64, signs: &[f32; SIGNS], scale: f64) {
         if self.seen >= READY {
-            let step = STEP.max(FIRST_STEPS / f64::from(self.seen + 1));
+            let step = STEP.max(FIRST_STEPS / (f64::from(self.seen) + 1.0));
             let mut below = f32::NEG_INFINITY;
             for (factor, q) in self.factors.iter_mut().zip(QUANTILES) {
                 let covered = f64::from(u8::from(error <= f64::from(*factor) * spread));
@@ -136,7 +139,23 @@ impl Tracker {
         let unit = f64::from(self.error)
             .max(spread * LEAST)
             .max(f64::MIN_POSITIVE);
-        self.factors = FIRST.map(|share| ((mean + share * (largest - mean)) / unit) as f32);
+        // The mean is never far above its own size; only numbers that do not belong together
+        // reach the bound.
+        self.factors = FIRST.map(|share| {
+            let factor = (mean + share * (largest - mean)) / unit;
+            factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR) as f32
+        });
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::count(to, &mut self.seen);
+        if self.seen < READY {
+            numbers::errors(to, &mut self.factors);
+        } else {
+            numbers::factors(to, &mut self.factors);
+        }
+        numbers::sizes(to, std::slice::from_mut(&mut self.error));
     }
 }
 
