@@ -6,6 +6,7 @@
 
 use super::regression::Regression;
 use crate::forecast::HORIZONS;
+use crate::forecast::numbers::Numbers;
 
 /// Lags.
 pub const LAGS: usize = 12;
@@ -56,6 +57,11 @@ impl Autoregression {
     /// Learns from a peak that was `error` scales above the point.
     pub fn learn(&mut self, terms: &[f32; TERMS], error: f64) {
         self.line.learn(terms, error);
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        self.line.walk(to);
     }
 }
 

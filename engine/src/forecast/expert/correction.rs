@@ -2,6 +2,7 @@
 
 use super::regression::Regression;
 use crate::forecast::QUANTILES;
+use crate::forecast::numbers::Numbers;
 
 /// One, the model's own spread, the last value, the recent maximum and the autoregression.
 pub const TERMS: usize = 5;
@@ -33,6 +34,11 @@ impl Correction {
     /// Learns from a peak that was `error` scales above the point.
     pub fn learn(&mut self, terms: &[f32; TERMS], error: f64) {
         self.line.learn(terms, error);
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        self.line.walk(to);
     }
 }
 

@@ -133,7 +133,7 @@ pub struct Points {
     last: f32,
     /// What [`Expert::Autoregression`] looked at.
     terms: [f32; autoregression::TERMS],
-    /// What the correction of the model looked at; not numbers without a model.
+    /// What the correction of the model looked at; zeros without a model.
     model_terms: [f32; correction::TERMS],
     /// Signs of how far off a point may be.
     signs: [f32; tracker::SIGNS],
@@ -149,6 +149,10 @@ impl Points {
     /// Walks its numbers.
     pub fn walk(&mut self, to: &mut dyn Numbers) {
         numbers::errors(to, std::slice::from_mut(&mut self.last));
+        numbers::factors(to, &mut self.terms);
+        numbers::factors(to, &mut self.model_terms);
+        numbers::factors(to, &mut self.signs);
+        numbers::forecasts(to, std::slice::from_mut(&mut self.median));
         numbers::forecasts(to, &mut self.points);
         numbers::sizes(to, &mut self.spreads);
     }
@@ -356,6 +360,7 @@ impl Experts {
         numbers::count(to, &mut self.ticks);
         numbers::values(to, &mut self.lags);
         numbers::values(to, std::slice::from_mut(&mut self.level));
+        numbers::values(to, std::slice::from_mut(&mut self.slow));
         to.f64s(std::slice::from_mut(&mut self.square));
         let largest = numbers::LARGEST * numbers::LARGEST;
         numbers::hold(to, self.square.abs() <= largest);
@@ -366,6 +371,8 @@ impl Experts {
             horizon.long.walk(to);
             horizon.last_errors.walk(to);
             numbers::count(to, &mut horizon.learnt);
+            horizon.autoregression.walk(to);
+            horizon.correction.walk(to);
             horizon
                 .trackers
                 .iter_mut()

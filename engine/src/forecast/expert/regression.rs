@@ -4,6 +4,8 @@
 //! the weights do not move by themselves): it stays positive in single precision, where the plain
 //! recursion does not.
 
+use crate::forecast::numbers::{self, Numbers};
+
 /// What is left of an old outcome at the next one.
 const FORGET: f64 = 0.9995;
 
@@ -72,6 +74,15 @@ impl<const N: usize, const M: usize> Regression<N, M> {
         for (weight, gain) in self.weights.iter_mut().zip(gain) {
             *weight = (f64::from(*weight) + error * gain / sum) as f32;
         }
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::factors(to, &mut self.weights);
+        numbers::factors(to, &mut self.upper);
+        to.f32s(&mut self.diagonal);
+        let certain = 0.0..=self.doubt;
+        numbers::hold(to, self.diagonal.iter().all(|d| certain.contains(d)));
     }
 }
 

@@ -156,6 +156,7 @@ impl Tracker {
             numbers::factors(to, &mut self.factors);
         }
         numbers::sizes(to, std::slice::from_mut(&mut self.error));
+        self.line.walk(to);
     }
 }
 
