@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use llmos_engine::forecast::{Forecast, Standing};
 use llmos_engine::policy::Mode;
 use llmos_engine::units::Timestamp;
 use llmos_engine::{Engine, NodeFacts, TickInput, TickReport, WorkloadInput};
@@ -128,6 +129,7 @@ impl Node {
             tally: Tally::default(),
             watch_health: Vec::new(),
             shedder: Shedder::new(parts.config.budget.cpu_cores),
+            engine: Engine::new(parts.config.tick.as_secs_f64()),
             config: parts.config,
             identity: parts.identity,
             sensor: parts.sensor,
@@ -137,7 +139,6 @@ impl Node {
             applier: parts.applier,
             reporter: parts.reporter,
             board: parts.board,
-            engine: Engine::default(),
             model_error: None,
             busy: None,
             busy_cores: None,
@@ -295,6 +296,10 @@ impl Node {
         sensed: &[Sensed],
         report: &TickReport,
     ) -> (Vec<Workload>, Vec<status::Decision>) {
+        let shown = |forecast: &Option<Forecast>, standing: &Option<Standing>| {
+            let forecast = forecast.as_ref()?;
+            Some(show::forecast(forecast, standing.as_ref()))
+        };
         let mut workloads = Vec::with_capacity(sensed.len());
         let mut decisions = Vec::with_capacity(sensed.len() * 3);
         for (s, r) in sensed.iter().zip(&report.workloads) {
@@ -318,9 +323,9 @@ impl Node {
                 usage: show::usage(&r.usage, &s.sample, &s.limits),
                 limits: show::limits(&s.limits),
                 targets: show::targets(&r.decisions),
-                cpu_forecast: r.cpu.as_ref().map(show::forecast),
-                memory_forecast: r.memory.as_ref().map(show::forecast),
-                network_forecast: r.network.as_ref().map(show::forecast),
+                cpu_forecast: shown(&r.cpu, &r.standings.cpu),
+                memory_forecast: shown(&r.memory, &r.standings.memory),
+                network_forecast: shown(&r.network, &r.standings.network),
             });
         }
         (workloads, decisions)
