@@ -31,12 +31,15 @@ pub fn forecast(forecast: &Forecast, standing: Option<&Standing>) -> status::For
         source: source.to_owned(),
         horizons,
         driver: standing.map(|s| Cow::Borrowed(s.driver.name())),
-        model_share: standing.map(|s| s.model_share),
-        skill: standing.and_then(|s| s.skill),
-        model_skill: standing.and_then(|s| s.model_skill),
+        model_share: standing.map(|s| s.model_share as f32),
+        skill: standing.and_then(|s| s.skill).map(|skill| skill as f32),
+        model_skill: standing
+            .and_then(|s| s.model_skill)
+            .map(|skill| skill as f32),
         copier: standing.map(|s| s.copier),
         coverage: standing
             .and_then(|s| s.coverage)
+            .map(|shares| shares.map(|share| share as f32))
             .map(|[q50, q90, q95, q99]| status::Coverage { q50, q90, q95, q99 }),
     }
 }

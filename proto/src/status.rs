@@ -285,12 +285,12 @@ pub struct Forecast {
     /// Expert with the largest share in it, e.g. `model`, `recent-max`, `ar12`.
     pub driver: Option<Cow<'static, str>>,
     /// Share of it that comes from the model, 0 to 1.
-    pub model_share: Option<f64>,
+    pub model_share: Option<f32>,
     /// 1 less the ratio of its recent pinball loss to that of the best simple rule; absent while
     /// too little is known.
-    pub skill: Option<f64>,
+    pub skill: Option<f32>,
     /// The same of the model alone; absent also where it said nothing.
-    pub model_skill: Option<f64>,
+    pub model_skill: Option<f32>,
     /// The model only repeats its input here, and is not listened to.
     pub copier: Option<bool>,
     /// What came of the last forecasts of the shorter horizon; absent before the first outcome.
@@ -301,13 +301,13 @@ pub struct Forecast {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Of the median.
-    pub q50: f64,
+    pub q50: f32,
     /// Of the 90 % quantile.
-    pub q90: f64,
+    pub q90: f32,
     /// Of the 95 % quantile.
-    pub q95: f64,
+    pub q95: f32,
     /// Of the 99 % quantile.
-    pub q99: f64,
+    pub q99: f32,
 }
 
 /// One row of `GET /v1/workloads`.

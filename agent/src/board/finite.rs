@@ -79,10 +79,18 @@ fn usage(usage: &mut Usage) {
 }
 
 fn standing(forecast: &mut Forecast) {
-    keep_finite(&mut forecast.model_share);
-    keep_finite(&mut forecast.skill);
-    keep_finite(&mut forecast.model_skill);
-    let sound = |c: &Coverage| [c.q50, c.q90, c.q95, c.q99].iter().all(|x| x.is_finite());
+    for value in [
+        &mut forecast.model_share,
+        &mut forecast.skill,
+        &mut forecast.model_skill,
+    ] {
+        *value = value.filter(|v| v.is_finite());
+    }
+    let sound = |c: &Coverage| {
+        [c.q50, c.q90, c.q95, c.q99]
+            .iter()
+            .all(|share| share.is_finite())
+    };
     forecast.coverage = forecast.coverage.filter(sound);
 }
 

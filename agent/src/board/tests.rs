@@ -178,11 +178,11 @@ fn no_number_on_the_board_is_nan() {
         ..Forecast::default()
     });
     let mut half = forecast_of(1.0);
-    half.skill = Some(f64::NEG_INFINITY);
+    half.skill = Some(f32::NEG_INFINITY);
     half.model_share = Some(0.5);
     half.coverage = Some(Coverage {
         q50: 0.5,
-        q90: f64::NAN,
+        q90: f32::NAN,
         q95: 1.0,
         q99: 1.0,
     });

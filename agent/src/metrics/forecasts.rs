@@ -89,18 +89,18 @@ fn coverage(to: &mut DescriptorEncoder, all: &[Workload]) -> fmt::Result {
     names::COVERAGE.write(to, series)
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+fn mean(values: impl Iterator<Item = f32>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0_u64);
     for value in values {
-        sum += value;
+        sum += f64::from(value);
         count += 1;
     }
     (count > 0).then(|| sum / float(count))
 }
 
 /// The middle one: a skill has no lower bound, so that one workload could spoil a mean.
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+fn median(values: impl Iterator<Item = f32>) -> Option<f64> {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_unstable_by(f32::total_cmp);
+    values.get(values.len() / 2).copied().map(f64::from)
 }

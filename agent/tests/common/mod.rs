@@ -86,14 +86,14 @@ fn forecast(q50: f64) -> Option<Forecast> {
         source: "model".into(),
         horizons: vec![horizon(10, q50), horizon(60, q50 * 1.25)],
         driver: Some("model".into()),
-        model_share: Some(0.625),
+        model_share: Some(0.62),
         skill: Some(0.08),
         model_skill: Some(0.05),
         copier: Some(false),
         coverage: Some(Coverage {
             q50: 0.5,
-            q90: 0.9125,
-            q95: 0.9375,
+            q90: 0.91,
+            q95: 0.94,
             q99: 1.0,
         }),
     })

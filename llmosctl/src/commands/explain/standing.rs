@@ -16,11 +16,11 @@ fn led(forecast: &Forecast) -> Option<String> {
     let driver = forecast.driver.as_deref()?;
     let share = forecast.model_share.filter(|share| *share > 0.0);
     let mut line = match (driver, share) {
-        ("model", Some(share)) => format!("led by the model ({} of it)", percent(Some(share))),
+        ("model", Some(share)) => format!("led by the model ({} of it)", share_of(share)),
         (_, Some(share)) => format!(
             "led by {} (the model has {} of it)",
             rule(driver),
-            percent(Some(share))
+            share_of(share)
         ),
         (_, None) => format!("led by {}", rule(driver)),
     };
@@ -38,13 +38,17 @@ fn led(forecast: &Forecast) -> Option<String> {
 }
 
 /// How much less it loses than the best simple rule.
-fn compared(skill: f64) -> String {
-    let percent = percent(Some(skill.abs()));
+fn compared(skill: f32) -> String {
+    let percent = share_of(skill.abs());
     if skill < 0.0 {
         format!("{percent} worse than the best simple rule")
     } else {
         format!("{percent} better than the best simple rule")
     }
+}
+
+fn share_of(share: f32) -> String {
+    percent(Some(f64::from(share)))
 }
 
 /// `of the last peaks 91 % came at or below the 90 % quantile, ...`.
