@@ -17,24 +17,26 @@ impl SeriesForecaster {
         (&self.model_name, self.state.width)
     }
 
-    /// Walks the numbers of the first series after this one, in the order of their keys, and tells
-    /// which one it is. `None` after the last.
-    pub fn take_out(
-        &mut self,
-        after: Option<SeriesKey>,
-        numbers: &mut dyn Numbers,
-    ) -> Option<SeriesKey> {
+    /// The first series after this one in the order of their keys; `None` after the last.
+    #[must_use]
+    pub fn next_key(&self, after: Option<SeriesKey>) -> Option<SeriesKey> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let (key, at) = self.index.range((from, Bound::Unbounded)).next()?;
-        let (key, at) = (*key, *at);
+        let (key, _) = self.index.range((from, Bound::Unbounded)).next()?;
+        Some(*key)
+    }
+
+    /// Walks the numbers of a series; none when there is no such series.
+    pub fn take_out(&mut self, key: SeriesKey, numbers: &mut dyn Numbers) {
         let width = self.state.width;
-        let row = self.rows.get_mut(at)?;
+        let at = self.index.get(&key).copied();
+        let Some((at, row)) = at.and_then(|at| Some((at, self.rows.get_mut(at)?))) else {
+            return;
+        };
         row.walk(numbers);
         let mut own = width as u64;
         numbers.whole(&mut own);
         numbers.f32s(&mut self.state.h[at * width..(at + 1) * width]);
         numbers.f32s(&mut self.state.c[at * width..(at + 1) * width]);
-        Some(key)
     }
 
     /// Says whose recurrent state will be put back; before the first tick and the first series.

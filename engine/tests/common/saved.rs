@@ -6,17 +6,14 @@ use llmos_engine::forecast::{Numbers, SeriesForecaster, SeriesKey};
 pub fn take_out(series: &mut SeriesForecaster) -> Vec<(SeriesKey, Vec<u8>)> {
     let mut all = Vec::new();
     let mut last = None;
-    loop {
+    while let Some(key) = series.next_key(last) {
         let mut out = Out::default();
-        last = series.take_out(last, &mut out);
-        match last {
-            Some(key) => {
-                assert!(!out.refused, "a living state is to be believed: {key:?}");
-                all.push((key, out.bytes));
-            }
-            None => return all,
-        }
+        series.take_out(key, &mut out);
+        assert!(!out.refused, "a living state is to be believed: {key:?}");
+        all.push((key, out.bytes));
+        last = Some(key);
     }
+    all
 }
 
 /// Takes numbers out.
