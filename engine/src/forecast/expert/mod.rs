@@ -4,6 +4,7 @@
 //! horizon, is known only when the horizon has passed.
 
 mod autoregression;
+mod compact;
 mod correction;
 mod regression;
 mod tracker;
@@ -16,6 +17,7 @@ use super::season::Season;
 use super::window::SortedWindow;
 use super::{HORIZONS, QUANTILES, Quantiles};
 use autoregression::Autoregression;
+use compact::Compact;
 use correction::Correction;
 use tracker::Tracker;
 
@@ -132,11 +134,11 @@ const POINTS: usize = 3;
 pub struct Points {
     last: f32,
     /// What [`Expert::Autoregression`] looked at.
-    terms: [f32; autoregression::TERMS],
+    terms: Compact<{ autoregression::TERMS }>,
     /// What the correction of the model looked at; zeros without a model.
-    model_terms: [f32; correction::TERMS],
+    model_terms: Compact<{ correction::TERMS }>,
     /// Signs of how far off a point may be.
-    signs: [f32; tracker::SIGNS],
+    signs: Compact<{ tracker::SIGNS }>,
     /// Point forecasts of [`Expert::ModelErrors`], [`Expert::Season`] and
     /// [`Expert::Autoregression`]; not a number where there was none.
     points: [f32; POINTS],
@@ -149,9 +151,9 @@ impl Points {
     /// Walks its numbers.
     pub fn walk(&mut self, to: &mut dyn Numbers) {
         numbers::errors(to, std::slice::from_mut(&mut self.last));
-        numbers::factors(to, &mut self.terms);
-        numbers::factors(to, &mut self.model_terms);
-        numbers::factors(to, &mut self.signs);
+        self.terms.walk(to);
+        self.model_terms.walk(to);
+        self.signs.walk(to);
         numbers::forecasts(to, std::slice::from_mut(&mut self.median));
         numbers::forecasts(to, &mut self.points);
         numbers::sizes(to, &mut self.spreads);
@@ -260,14 +262,17 @@ impl Experts {
         };
         let errors = [error(0), error(2)];
         if !errors[0].is_nan() {
-            horizon.correction.learn(&said.model_terms, errors[0]);
+            horizon
+                .correction
+                .learn(&said.model_terms.wide(), errors[0]);
         }
-        horizon.autoregression.learn(&said.terms, errors[1]);
+        horizon.autoregression.learn(&said.terms.wide(), errors[1]);
+        let signs = said.signs.wide();
         let points = said.points.iter().zip(said.spreads);
         for (tracker, (point, spread)) in horizon.trackers.iter_mut().zip(points) {
             if !point.is_nan() {
                 let error = peak - f64::from(*point);
-                tracker.learn(error, f64::from(spread), &said.signs, scale);
+                tracker.learn(error, f64::from(spread), &signs, scale);
             }
         }
     }
@@ -306,9 +311,9 @@ impl Experts {
             .map(|sign| (sign / scale) as f32);
             let known = [corrected, season, Some(regression)];
             points[h].last = self.lags[0] as f32;
-            points[h].terms = terms;
-            points[h].model_terms = model_terms.unwrap_or_default();
-            points[h].signs = signs;
+            points[h].terms = Compact::new(&terms);
+            points[h].model_terms = Compact::new(&model_terms.unwrap_or_default());
+            points[h].signs = Compact::new(&signs);
             points[h].median = said.map_or(f32::NAN, |said| said[0] as f32);
             let mut tracked = [None; POINTS];
             for (k, point) in known.into_iter().enumerate() {
