@@ -143,6 +143,8 @@ impl World {
         {
             match decision.knob {
                 Knob::CpuMax => self.limits.cpu = Some(Cores(decision.to)),
+                Knob::CpuBurst => self.limits.cpu_burst_us = Some(decision.to as u64),
+                Knob::CpuWeight => self.limits.cpu_weight = Some(decision.to as u64),
                 Knob::MemoryHigh => self.limits.memory_high = bytes(decision.to),
                 Knob::MemoryMax => self.limits.memory_max = bytes(decision.to),
             }
