@@ -56,6 +56,8 @@ pub struct CpuState {
     paper: Paper,
     /// What it wanted when that was last known.
     wanted: Option<f64>,
+    /// Did it get less at the last tick, because the node is short? No margin mends that.
+    short: bool,
 }
 
 /// What the law wants for one workload, before the node's word.
@@ -109,6 +111,7 @@ impl Default for CpuState {
             feedback: Feedback::default(),
             paper: Paper::default(),
             wanted: None,
+            short: false,
         }
     }
 }
@@ -178,7 +181,7 @@ impl CpuState {
             min: policy.cpu_margin_min,
             max: policy.cpu_margin_max,
         };
-        if self.applied.ours() {
+        if self.applied.ours() && !self.short {
             let outcome = Outcome {
                 stalled: want.censored,
                 far: censored.is_some_and(|found| found.share >= FAR),
@@ -210,6 +213,7 @@ impl CpuState {
         let CpuWant {
             from, mut reasons, ..
         } = want;
+        self.short = !share.grant.whole;
         let (to, action) = match want.target {
             None => {
                 reasons.push(Reason::NoData);

@@ -82,7 +82,9 @@ impl Guard {
         } else {
             0.0
         };
-        if change < needed.max(quantum / 2.0) && !outside && !(proposal.urgent && wanted > from) {
+        // A share that grew by a hair is no help to anybody, however urgent it is.
+        let urgent = proposal.urgent && wanted > from && wanted < share;
+        if change < needed.max(quantum / 2.0) && !outside && !urgent {
             if change >= quantum / 2.0 {
                 reasons.push(Reason::Hysteresis {
                     change: change / from,

@@ -73,6 +73,8 @@ pub struct MemoryState {
     paper: Paper,
     /// What it wanted when that was last known.
     wanted: Option<f64>,
+    /// Did it get less at the last tick, because the node is short? No margin mends that.
+    short: bool,
 }
 
 /// What is remembered of one of the two limits.
@@ -165,6 +167,7 @@ impl Default for MemoryState {
             feedback: Feedback::default(),
             paper: Paper::default(),
             wanted: None,
+            short: false,
         }
     }
 }
@@ -221,7 +224,7 @@ impl MemoryState {
             min: policy.memory_margin_min,
             max: policy.memory_margin_max,
         };
-        if self.ours() {
+        if self.ours() && !self.short {
             let outcome = Outcome {
                 stalled: pressure.is_some(),
                 far: false,
@@ -300,6 +303,7 @@ impl MemoryState {
         share: &Share,
         pool: &mut Pool,
     ) -> MemoryTargets {
+        self.short = !share.grant.whole;
         let MemoryWant {
             high_from,
             max_from,

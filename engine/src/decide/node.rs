@@ -157,6 +157,9 @@ impl Part {
         self.shares.clear();
         for (grant, asked) in grants.iter().zip(asked) {
             let missing = asked.claim.wanted - grant.amount;
+            if !grant.whole {
+                self.reserve.fell_short(now, asked.id);
+            }
             let lease = if grant.whole {
                 self.reserve.fold(asked.id);
                 None

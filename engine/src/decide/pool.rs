@@ -2,6 +2,10 @@
 
 use super::{Decision, Reason};
 
+/// More reasons or decisions than there ever are for one limit or one workload.
+const REASONS: usize = 16;
+const DECISIONS: usize = 5;
+
 /// Lists that are empty but have room.
 #[derive(Debug, Default)]
 pub struct Pool {
@@ -12,12 +16,16 @@ pub struct Pool {
 impl Pool {
     /// A list of reasons, empty.
     pub(crate) fn reasons(&mut self) -> Vec<Reason> {
-        self.reasons.pop().unwrap_or_default()
+        self.reasons
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(REASONS))
     }
 
     /// A list of decisions, empty.
     pub(crate) fn decisions(&mut self) -> Vec<Decision> {
-        self.decisions.pop().unwrap_or_default()
+        self.decisions
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(DECISIONS))
     }
 
     /// Takes back reasons that nobody needs any more.

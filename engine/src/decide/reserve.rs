@@ -3,11 +3,13 @@
 //! A lease is an amount for one workload until a moment. The tick says how much there is to lend
 //! ([`Reserve::settle`]), folds a lease in once the regular grant covers it ([`Reserve::fold`]), and
 //! both paths may ask for one in between ([`Reserve::borrow`]). Time is an argument.
+//!
+//! Only a burst is served: who has been short for longer than a lease lasts wants more for good, and
+//! has to do with its share. A reserve that is lent to the same few for ever would be none.
+
+use std::collections::BTreeMap;
 
 use crate::units::{CgroupId, Timestamp};
-
-/// The longest that a workload waits for its next lease after it let one expire, in seconds.
-const LONGEST_REST_S: f64 = 3600.0;
 
 /// An amount lent to a workload, in cores or bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,17 +31,8 @@ pub struct Reserve {
     pool: f64,
     lease_s: f64,
     leases: Vec<Lease>,
-    rests: Vec<Rest>,
-}
-
-/// A workload that let a lease expire, so its burst was none, and waits for the next. Each time
-/// doubles the wait: what is wanted for ever must come out of the regular shares, and a reserve
-/// that is lent to the same one again and again would be none.
-#[derive(Debug, Clone, Copy)]
-struct Rest {
-    workload: CgroupId,
-    until: Timestamp,
-    length_s: f64,
+    /// Who got less than it wanted at the last tick, and since when.
+    short: BTreeMap<CgroupId, Timestamp>,
 }
 
 impl Reserve {
@@ -48,11 +41,6 @@ impl Reserve {
     pub fn settle(&mut self, now: Timestamp, pool: f64, lease_s: f64) {
         self.pool = if pool.is_finite() { pool.max(0.0) } else { 0.0 };
         self.lease_s = lease_s.max(0.0);
-        for lease in &self.leases {
-            if lease.expires <= now {
-                rest(&mut self.rests, lease, now, self.lease_s);
-            }
-        }
         self.leases.retain(|lease| lease.expires > now);
         let mut left = self.pool;
         for lease in &mut self.leases {
@@ -60,9 +48,11 @@ impl Reserve {
             left -= lease.amount;
         }
         self.leases.retain(|lease| lease.amount > 0.0);
-        // As much time again without asking, and the past is forgiven.
-        self.rests
-            .retain(|rest| now.seconds_since(rest.until) <= rest.length_s);
+    }
+
+    /// The regular grant of a workload is less than it wants.
+    pub fn fell_short(&mut self, now: Timestamp, workload: CgroupId) {
+        self.short.entry(workload).or_insert(now);
     }
 
     /// A lease of at most `wanted`, as far as the reserve reaches. One that the workload has
@@ -70,12 +60,8 @@ impl Reserve {
     pub fn borrow(&mut self, now: Timestamp, workload: CgroupId, wanted: f64) -> Option<Lease> {
         let known = self.place(workload);
         let left = self.pool - self.lent() + known.map_or(0.0, |at| self.leases[at].amount);
-        let amount = if wanted.is_finite() {
-            wanted.min(left)
-        } else {
-            left
-        };
-        if amount <= 0.0 {
+        let amount = wanted.min(left);
+        if wanted.is_nan() || amount <= 0.0 {
             return None;
         }
         if let Some(at) = known {
@@ -86,8 +72,8 @@ impl Reserve {
             lease.amount = lease.amount.max(amount);
             return Some(*lease);
         }
-        let resting = |rest: &Rest| rest.workload == workload && rest.until > now;
-        if self.rests.iter().any(resting) {
+        let for_good = |since: &Timestamp| now.seconds_since(*since) >= self.lease_s;
+        if self.short.get(&workload).is_some_and(for_good) {
             return None;
         }
         let lease = Lease {
@@ -107,15 +93,16 @@ impl Reserve {
         (lease.expires > now).then_some(*lease)
     }
 
-    /// The regular grant covers what the lease was for: it goes back without a rest.
+    /// The regular grant covers all that is wanted: a lease goes back.
     pub fn fold(&mut self, workload: CgroupId) {
+        self.short.remove(&workload);
         self.leases.retain(|lease| lease.workload != workload);
     }
 
     /// Forgets the workloads that are gone.
     pub fn retain(&mut self, alive: impl Fn(CgroupId) -> bool) {
         self.leases.retain(|lease| alive(lease.workload));
-        self.rests.retain(|rest| alive(rest.workload));
+        self.short.retain(|id, _| alive(*id));
     }
 
     /// What is lent now, in all.
@@ -128,25 +115,6 @@ impl Reserve {
         self.leases
             .iter()
             .position(|lease| lease.workload == workload)
-    }
-}
-
-fn rest(rests: &mut Vec<Rest>, lease: &Lease, now: Timestamp, lease_s: f64) {
-    let known = rests
-        .iter_mut()
-        .find(|rest| rest.workload == lease.workload);
-    let length_s = known
-        .as_ref()
-        .map_or(lease_s, |rest| rest.length_s * 2.0)
-        .min(LONGEST_REST_S);
-    let next = Rest {
-        workload: lease.workload,
-        until: after(now, length_s),
-        length_s,
-    };
-    match known {
-        Some(rest) => *rest = next,
-        None => rests.push(next),
     }
 }
 
@@ -208,27 +176,27 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_expires_and_each_time_the_wait_for_the_next_doubles() {
+    fn a_lease_expires_and_who_is_still_short_gets_no_other() {
         let mut reserve = reserve(1.0);
+        reserve.fell_short(at(0.0), A);
         assert!(reserve.borrow(at(0.0), A, 1.0).is_some());
         assert!(reserve.of(at(9.9), A).is_some());
         assert!(reserve.of(at(10.0), A).is_none(), "over, settled or not");
         reserve.settle(at(10.0), 1.0, 10.0);
-        assert_eq!(reserve.borrow(at(19.0), A, 1.0), None, "rests");
-        assert!(reserve.borrow(at(10.0), B, 0.4).is_some(), "others do not");
-        reserve.fold(B);
-        assert!(reserve.borrow(at(20.0), A, 1.0).is_some());
-        reserve.settle(at(30.0), 1.0, 10.0);
-        assert_eq!(reserve.borrow(at(49.0), A, 1.0), None);
-        assert!(reserve.borrow(at(50.0), A, 1.0).is_some());
+        reserve.fell_short(at(10.0), A);
+        assert_eq!(reserve.borrow(at(500.0), A, 1.0), None);
+        assert!(reserve.borrow(at(500.0), B, 0.4).is_some(), "others do");
     }
 
     #[test]
-    fn a_folded_lease_leaves_no_wait() {
+    fn who_was_served_in_full_may_burst_again() {
         let mut reserve = reserve(1.0);
-        assert!(reserve.borrow(at(0.0), A, 1.0).is_some());
-        reserve.fold(A);
+        reserve.fell_short(at(0.0), A);
         assert!(reserve.borrow(at(1.0), A, 1.0).is_some());
+        reserve.fold(A);
+        assert!(reserve.lent() <= 0.0);
+        reserve.fell_short(at(60.0), A);
+        assert!(reserve.borrow(at(61.0), A, 1.0).is_some());
     }
 
     #[test]
