@@ -142,7 +142,9 @@ impl CpuState {
             .node
             .0
             .min(policy.cpu_ceiling.map_or(f64::INFINITY, |cores| cores.0));
-        let floor = policy.cpu_floor.0.max(QUANTUM).min(ceiling);
+        // Up to what can be written, so that a share in whole quanta never crosses it.
+        let floor = (policy.cpu_floor.0 / QUANTUM - 1e-6).ceil().max(1.0) / QUANTUM.recip();
+        let floor = floor.min(ceiling);
         let mut want = CpuWant {
             from,
             target: None,

@@ -63,7 +63,7 @@ impl Guard {
     ) -> (f64, Action) {
         let bound = proposal.ceiling;
         // Whole quanta, so that all shares together stay within what there is.
-        let share = (proposal.share / proposal.quantum).floor() / proposal.quantum.recip();
+        let share = (proposal.share / proposal.quantum + 1e-6).floor() / proposal.quantum.recip();
         proposal.ceiling = bound.min(share);
         proposal.floor = proposal.floor.min(proposal.ceiling);
         let Proposal {
