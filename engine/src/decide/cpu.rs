@@ -178,11 +178,11 @@ impl CpuState {
         );
         let censored = Censored::of(input.usage, want.from, policy);
         want.censored = censored.is_some();
-        let bounds = Bounds {
-            base: policy.cpu_margin,
-            min: policy.cpu_margin_min,
-            max: policy.cpu_margin_max,
-        };
+        let bounds = Bounds::new(
+            policy.cpu_margin,
+            policy.cpu_margin_min,
+            policy.cpu_margin_max,
+        );
         if self.applied.ours() && !self.short {
             let outcome = Outcome {
                 stalled: want.censored,

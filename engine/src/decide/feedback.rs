@@ -26,9 +26,20 @@ const TURNS: f64 = 2.5;
 /// Bounds of a margin, all as fractions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bounds {
-    pub base: f64,
-    pub min: f64,
-    pub max: f64,
+    base: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Bounds {
+    /// Bounds that hold the margin that policy begins with, wherever it is.
+    pub(super) fn new(base: f64, min: f64, max: f64) -> Self {
+        Self {
+            base,
+            min: min.min(base),
+            max: max.max(base),
+        }
+    }
 }
 
 /// What happened in the last tick, under a limit of ours.
@@ -55,7 +66,7 @@ pub(super) struct Feedback {
 impl Feedback {
     /// The margin now.
     pub(super) fn margin(&self, bounds: Bounds) -> f64 {
-        (bounds.base + self.moved).clamp(bounds.min.min(bounds.max), bounds.max)
+        (bounds.base + self.moved).clamp(bounds.min, bounds.max)
     }
 
     /// Learns from a tick.
@@ -82,7 +93,7 @@ impl Feedback {
         } else {
             margin = bounds.min + (margin - bounds.min) * (-seconds / CALM_HALF_LIFE_S).exp2();
         }
-        self.moved = margin.clamp(bounds.min.min(bounds.max), bounds.max) - bounds.base;
+        self.moved = margin.clamp(bounds.min, bounds.max) - bounds.base;
     }
 
     /// Says that the margin is not what policy began with, if so.
@@ -179,6 +190,15 @@ mod tests {
             rare.learn(at(1000 * turn + 500), CALM, BOUNDS);
         }
         assert!(rare.margin(BOUNDS) <= 0.15);
+    }
+
+    #[test]
+    fn a_margin_outside_of_its_bounds_takes_them_along() {
+        let feedback = Feedback::default();
+        for base in [-0.25, 2.0] {
+            let margin = feedback.margin(Bounds::new(base, 0.1, 0.6));
+            assert!((margin - base).abs() < 1e-9, "{margin}");
+        }
     }
 
     #[test]

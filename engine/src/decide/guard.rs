@@ -262,6 +262,7 @@ mod tests {
         let mut guard = Guard::default();
         guard.see(Timestamp(0), 4.0);
         guard.known(Timestamp(0), &policy);
+        guard.known(Timestamp(1_000_000_000), &policy);
         let judged = |guard: &mut Guard, s: u64| {
             let at = proposal(s, 4.0, 1.0);
             guard.see(at.now, 4.0);
@@ -271,7 +272,7 @@ mod tests {
         };
         let (action, reasons) = judged(&mut guard, 60);
         assert_eq!(action, Action::Hold);
-        assert!(matches!(reasons[..], [Reason::Stale { gap_s, .. }] if gap_s > 59.0));
+        assert!(matches!(reasons[..], [Reason::Stale { gap_s, .. }] if gap_s > 58.0));
         assert_eq!(judged(&mut guard, 68).0, Action::Hold);
         assert_eq!(judged(&mut guard, 75).0, Action::Lower);
     }

@@ -219,11 +219,11 @@ impl MemoryState {
         self.current.push(now, current);
         let kills = usage.oom_kills_new.unwrap_or(0);
         let pressure = Pressure::of(usage, input.limits, working_set, policy);
-        let bounds = Bounds {
-            base: policy.memory_margin,
-            min: policy.memory_margin_min,
-            max: policy.memory_margin_max,
-        };
+        let bounds = Bounds::new(
+            policy.memory_margin,
+            policy.memory_margin_min,
+            policy.memory_margin_max,
+        );
         if self.ours() && !self.short {
             let outcome = Outcome {
                 stalled: pressure.is_some(),

@@ -2,10 +2,16 @@
 
 use crate::units::Timestamp;
 
+/// A gap is longer than so many of the shortest intervals seen: on long ticks nothing is stale that
+/// comes with each.
+const INTERVALS: f64 = 3.0;
+
 /// When use was known last, and the gap before it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fresh {
     last: Option<Timestamp>,
+    /// The shortest time between two ticks with data, in seconds.
+    interval_s: Option<f64>,
     /// When the last gap ended and how long it was, in seconds.
     gap: Option<(Timestamp, f64)>,
 }
@@ -15,8 +21,12 @@ impl Fresh {
     pub(super) fn known(&mut self, now: Timestamp, stale_s: f64) {
         if let Some(last) = self.last {
             let gap_s = now.seconds_since(last);
-            if gap_s > stale_s {
+            let interval_s = self.interval_s.map_or(gap_s, |known| known.min(gap_s));
+            if gap_s > stale_s.max(INTERVALS * interval_s) {
                 self.gap = Some((now, gap_s));
+            }
+            if gap_s > 0.0 {
+                self.interval_s = Some(interval_s);
             }
         }
         self.last = Some(now);
@@ -48,5 +58,16 @@ mod tests {
         fresh.known(at(25), 10.0);
         assert_eq!(fresh.frozen(at(30), 15.0), Some((11.0, 10.0)));
         assert_eq!(fresh.frozen(at(40), 15.0), None);
+    }
+
+    #[test]
+    fn on_long_ticks_only_several_missing_ones_are_a_gap() {
+        let mut fresh = Fresh::default();
+        for minute in [0, 1, 2, 3, 5, 8] {
+            fresh.known(at(minute * 60), 10.0);
+            assert_eq!(fresh.frozen(at(minute * 60), 15.0), None, "{minute}");
+        }
+        fresh.known(at(12 * 60), 10.0);
+        assert_eq!(fresh.frozen(at(12 * 60), 15.0), Some((240.0, 15.0)));
     }
 }
