@@ -104,7 +104,7 @@ impl Engine {
         self.shares.tick(input.now, node, &self.wants, alive);
         let mut wants = std::mem::take(&mut self.wants);
         let mut workloads = std::mem::take(&mut self.reports);
-        for (at, (workload, want)) in input.workloads.iter().zip(wants.drain(..)).enumerate() {
+        for (at, (workload, want)) in input.workloads.iter().zip(&mut wants).enumerate() {
             workloads.push(self.conclude(&input, at, workload, want));
         }
         self.wants = wants;
@@ -213,7 +213,7 @@ impl Engine {
         input: &TickInput<'_>,
         at: usize,
         workload: &WorkloadInput<'_>,
-        wants: Wants,
+        wants: &mut Wants,
     ) -> WorkloadReport {
         let id = workload.id;
         let network = self.series.forecast(id, Resource::Network);

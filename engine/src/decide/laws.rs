@@ -108,17 +108,17 @@ impl Laws {
         }
     }
 
-    /// Decides, given the shares of the node.
+    /// Decides, given the shares of the node; what was wanted is used up.
     pub(crate) fn settle(
         &mut self,
         seen: &Seen<'_>,
-        wants: Wants,
+        wants: &mut Wants,
         shares: (&Share, &Share),
         pool: &mut Pool,
     ) -> Vec<Decision> {
         let (cpu_share, memory_share) = shares;
         let mut decisions = pool.decisions();
-        if let Some(want) = wants.cpu {
+        if let Some(want) = wants.cpu.take() {
             let quota = self.cpu.settle(&seen.cpu_input(), want, cpu_share);
             let to = quota.to;
             decisions.push(quota);
@@ -144,7 +144,7 @@ impl Laws {
                 ));
             }
         }
-        if let Some(want) = wants.memory {
+        if let Some(want) = wants.memory.take() {
             let input = seen.memory_input();
             let targets = self.memory.settle(&input, want, memory_share, pool);
             decisions.extend(targets.high);
