@@ -5,7 +5,6 @@
 
 pub mod apply;
 pub mod board;
-pub mod config;
 pub mod cost;
 pub mod discover;
 pub mod host;
@@ -24,3 +23,5 @@ pub mod status;
 pub mod tally;
 pub mod telemetry;
 pub mod watch;
+
+pub use llmos_config as config;

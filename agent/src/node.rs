@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use llmos_engine::policy::Mode;
+use llmos_engine::sample::Limits;
 use llmos_engine::units::Timestamp;
 use llmos_engine::{Engine, NodeFacts, TickInput, TickReport, WorkloadInput};
 use llmos_forecaster::TractModel;
@@ -122,6 +123,8 @@ impl Node {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let (model, model_health) = parts.model;
+        let mut engine = Engine::default();
+        engine.set_node_policy(parts.config.node);
         Self {
             pace: Pace::new(parts.config.tick),
             sampler: Sampler::default(),
@@ -137,7 +140,7 @@ impl Node {
             applier: parts.applier,
             reporter: parts.reporter,
             board: parts.board,
-            engine: Engine::default(),
+            engine,
             model_error: None,
             busy: None,
             busy_cores: None,
@@ -207,6 +210,7 @@ impl Node {
         let report = self.decide(now, &sensed);
         let at_unix_ms = clock::wall_ms();
         let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
+        self.engine.recycle(report);
         self.show(at_unix_ms, workloads, decisions);
 
         if self.pace.ticks() % TRIM_EVERY == TRIM_AFTER {
@@ -262,7 +266,13 @@ impl Node {
                 WorkloadInput {
                     id: s.id,
                     sample: s.sample,
-                    limits: s.limits,
+                    // The root has no limits, and the use of all others is in its own: it would
+                    // claim the whole node.
+                    limits: if path.is_empty() {
+                        Limits::default()
+                    } else {
+                        s.limits
+                    },
                     policy,
                 }
             })
@@ -296,7 +306,7 @@ impl Node {
         report: &TickReport,
     ) -> (Vec<Workload>, Vec<status::Decision>) {
         let mut workloads = Vec::with_capacity(sensed.len());
-        let mut decisions = Vec::with_capacity(sensed.len() * 3);
+        let mut decisions = Vec::with_capacity(sensed.len() * 5);
         for (s, r) in sensed.iter().zip(&report.workloads) {
             let Some(known) = self.sensor.tree().get(s.id) else {
                 continue;
