@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use llmos_engine::forecast::{Forecast, Standing};
 use llmos_engine::policy::Mode;
 use llmos_engine::sample::Limits;
 use llmos_engine::units::Timestamp;
@@ -14,6 +15,7 @@ use crate::apply::Applier;
 use crate::board::{Board, Published};
 use crate::config::Config;
 use crate::cost::{Act, Sampler, Shedder};
+use crate::forecast_state::{ForecastState, ModelId, Owner};
 use crate::host::{clock, facts, self_cost, trim};
 use crate::links::Links;
 use crate::pace::Pace;
@@ -88,6 +90,7 @@ pub struct Node {
     /// What the status socket shows.
     pub board: Arc<Board>,
     engine: Engine,
+    forecast_state: ForecastState,
     pace: Pace,
     sampler: Sampler,
     shedder: Shedder,
@@ -123,9 +126,19 @@ impl Node {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let (model, model_health) = parts.model;
-        let mut engine = Engine::default();
+        let mut engine = Engine::new(parts.config.tick.as_secs_f64());
         engine.set_node_policy(parts.config.node);
+        let owner = Owner {
+            boot_id: parts.identity.boot_id.clone(),
+            tick: parts.config.tick,
+            model: model.as_ref().map(|model| ModelId {
+                name: model.contract().name.clone(),
+                sha256: model.contract().sha256.clone(),
+            }),
+        };
+        let save_every = parts.config.forecast.save_every;
         Self {
+            forecast_state: ForecastState::new(parts.config.state_dir.clone(), save_every, owner),
             pace: Pace::new(parts.config.tick),
             sampler: Sampler::default(),
             tally: Tally::default(),
@@ -144,6 +157,13 @@ impl Node {
             model_error: None,
             busy: None,
             busy_cores: None,
+        }
+    }
+
+    /// Puts back what an earlier run knew of the series; before the first tick.
+    pub fn restore_forecasts(&mut self) {
+        if let Ok(now) = clock::monotonic() {
+            self.forecast_state.restore(now, self.engine.series());
         }
     }
 
@@ -213,6 +233,8 @@ impl Node {
         self.engine.recycle(report);
         self.show(at_unix_ms, workloads, decisions);
 
+        self.forecast_state.tick(now, self.engine.series());
+
         if self.pace.ticks() % TRIM_EVERY == TRIM_AFTER {
             trim::startup_memory();
         }
@@ -251,9 +273,11 @@ impl Node {
         }
     }
 
-    /// Restores the originals of all limits; says how it went.
+    /// Restores the originals of all limits, says how it went, and saves what is known of the
+    /// series.
     pub fn stop(&mut self) {
         self.applier.stop();
+        self.forecast_state.stop(self.engine.series());
     }
 
     fn decide(&mut self, now: Timestamp, sensed: &[Sensed]) -> TickReport {
@@ -305,6 +329,10 @@ impl Node {
         sensed: &[Sensed],
         report: &TickReport,
     ) -> (Vec<Workload>, Vec<status::Decision>) {
+        let shown = |forecast: &Option<Forecast>, standing: &Option<Standing>| {
+            let forecast = forecast.as_ref()?;
+            Some(show::forecast(forecast, standing.as_ref()))
+        };
         let mut workloads = Vec::with_capacity(sensed.len());
         let mut decisions = Vec::with_capacity(sensed.len() * 5);
         for (s, r) in sensed.iter().zip(&report.workloads) {
@@ -328,9 +356,9 @@ impl Node {
                 usage: show::usage(&r.usage, &s.sample, &s.limits),
                 limits: show::limits(&s.limits),
                 targets: show::targets(&r.decisions),
-                cpu_forecast: r.cpu.as_ref().map(show::forecast),
-                memory_forecast: r.memory.as_ref().map(show::forecast),
-                network_forecast: r.network.as_ref().map(show::forecast),
+                cpu_forecast: shown(&r.cpu, &r.standings.cpu),
+                memory_forecast: shown(&r.memory, &r.standings.memory),
+                network_forecast: shown(&r.network, &r.standings.network),
             });
         }
         (workloads, decisions)
@@ -463,6 +491,7 @@ impl Node {
             }
             None => self.model_health.component(),
         });
+        all.push(self.forecast_state.health().component());
         all.push(self.applier.component());
         all.extend(sched_ext().as_ref().map(ProbeHealth::component));
         all.push(self.reporter.component());

@@ -42,10 +42,11 @@ pub(crate) const POLICY: [&str; 25] = [
 ];
 
 /// Sections and their keys.
-pub(crate) const SECTIONS: [(&str, &[&str]); 7] = [
+pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
     ("coordinator", &["address", "queue_reports"]),
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
+    ("forecast", &["save_every_s"]),
     (
         "probes",
         &[

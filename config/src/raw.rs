@@ -23,6 +23,7 @@ pub(crate) struct Raw {
     pub(crate) model: RawModel,
     pub(crate) probes: RawProbes,
     pub(crate) budget: RawBudget,
+    pub(crate) forecast: RawForecast,
     pub(crate) node: RawNode,
     pub(crate) policy: RawPolicy,
     pub(crate) workload: Vec<RawWorkload>,
@@ -64,6 +65,12 @@ pub(crate) struct RawProbes {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawBudget {
     pub(crate) cpu_cores: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawForecast {
+    pub(crate) save_every_s: Option<u64>,
 }
 
 /// A rule. serde cannot refuse unknown keys beside a flattened struct; `file` has done it before.

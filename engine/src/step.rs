@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::{Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wants};
-use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster};
+use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
 use crate::policy::{NodePolicy, Policy};
 use crate::sample::{Limits, RawSample, Usage, usage_between};
 use crate::units::{Bytes, CgroupId, Cores, Timestamp};
@@ -54,8 +54,21 @@ pub struct WorkloadReport {
     pub memory: Option<Forecast>,
     /// Forecast peak of network (in plus out) in bytes per second.
     pub network: Option<Forecast>,
+    /// Who is listened to on each of these forecasts, and how well it has gone.
+    pub standings: Standings,
     /// One decision per limit that could be judged.
     pub decisions: Vec<Decision>,
+}
+
+/// The standings behind the forecasts of one workload; `None` where there is no forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Standings {
+    /// Of CPU.
+    pub cpu: Option<Standing>,
+    /// Of memory.
+    pub memory: Option<Standing>,
+    /// Of network.
+    pub network: Option<Standing>,
 }
 
 /// What the tick found for the node.
@@ -68,7 +81,7 @@ pub struct TickReport {
 }
 
 /// All state between ticks. It grows with the live workloads only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
     series: SeriesForecaster,
     workloads: BTreeMap<CgroupId, Workload>,
@@ -93,6 +106,25 @@ struct Workload {
 }
 
 impl Engine {
+    /// Nothing known yet, on ticks of so many seconds.
+    #[must_use]
+    pub fn new(tick_s: f64) -> Self {
+        Self {
+            series: SeriesForecaster::new(tick_s),
+            workloads: BTreeMap::new(),
+            observations: Vec::new(),
+            shares: NodeShares::default(),
+            wants: Vec::new(),
+            pool: Pool::default(),
+            reports: Vec::new(),
+        }
+    }
+
+    /// The series of all workloads, so that their state can be saved and put back.
+    pub fn series(&mut self) -> &mut SeriesForecaster {
+        &mut self.series
+    }
+
     /// Runs one tick. `model` is `None` while there is none; then the baseline forecasts.
     pub fn tick(&mut self, input: TickInput<'_>, model: Option<&mut dyn Model>) -> TickReport {
         self.observe(&input);
@@ -217,6 +249,12 @@ impl Engine {
     ) -> WorkloadReport {
         let id = workload.id;
         let network = self.series.forecast(id, Resource::Network);
+        let standing = |resource| self.series.standing(id, resource);
+        let standings = Standings {
+            cpu: standing(Resource::Cpu),
+            memory: standing(Resource::Memory),
+            network: standing(Resource::Network),
+        };
         let known = self
             .workloads
             .entry(id)
@@ -231,6 +269,7 @@ impl Engine {
             cpu: known.cpu,
             memory: known.memory,
             network,
+            standings,
             decisions,
         }
     }

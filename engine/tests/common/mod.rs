@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "shared by several test crates")]
 
 pub mod node;
+pub mod saved;
 
 use llmos_engine::decide::{Action, Decision, Knob};
 use llmos_engine::policy::Policy;
@@ -77,7 +78,7 @@ impl World {
             ..RawSample::default()
         };
         Self {
-            engine: Engine::default(),
+            engine: Engine::new(1.0),
             policy: Policy::default(),
             limits,
             sample,

@@ -44,7 +44,7 @@ pub struct Node {
 impl Node {
     pub fn new(cores: f64, memory_mib: u64) -> Self {
         Self {
-            engine: Engine::default(),
+            engine: Engine::new(1.0),
             size: NodeFacts {
                 cpu: Cores(cores),
                 memory: Bytes::from_mib(memory_mib),
