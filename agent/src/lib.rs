@@ -5,7 +5,6 @@
 
 pub mod apply;
 pub mod board;
-pub mod config;
 pub mod cost;
 pub mod discover;
 pub mod forecast_state;
@@ -25,3 +24,5 @@ pub mod status;
 pub mod tally;
 pub mod telemetry;
 pub mod watch;
+
+pub use llmos_config as config;

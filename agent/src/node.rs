@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use llmos_engine::forecast::{Forecast, Standing};
 use llmos_engine::policy::Mode;
+use llmos_engine::sample::Limits;
 use llmos_engine::units::Timestamp;
 use llmos_engine::{Engine, NodeFacts, TickInput, TickReport, WorkloadInput};
 use llmos_forecaster::TractModel;
@@ -125,6 +126,8 @@ impl Node {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let (model, model_health) = parts.model;
+        let mut engine = Engine::new(parts.config.tick.as_secs_f64());
+        engine.set_node_policy(parts.config.node);
         let owner = Owner {
             boot_id: parts.identity.boot_id.clone(),
             tick: parts.config.tick,
@@ -141,7 +144,6 @@ impl Node {
             tally: Tally::default(),
             watch_health: Vec::new(),
             shedder: Shedder::new(parts.config.budget.cpu_cores),
-            engine: Engine::new(parts.config.tick.as_secs_f64()),
             config: parts.config,
             identity: parts.identity,
             sensor: parts.sensor,
@@ -151,6 +153,7 @@ impl Node {
             applier: parts.applier,
             reporter: parts.reporter,
             board: parts.board,
+            engine,
             model_error: None,
             busy: None,
             busy_cores: None,
@@ -227,6 +230,7 @@ impl Node {
         let report = self.decide(now, &sensed);
         let at_unix_ms = clock::wall_ms();
         let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
+        self.engine.recycle(report);
         self.show(at_unix_ms, workloads, decisions);
 
         self.forecast_state.tick(now, self.engine.series());
@@ -286,7 +290,13 @@ impl Node {
                 WorkloadInput {
                     id: s.id,
                     sample: s.sample,
-                    limits: s.limits,
+                    // The root has no limits, and the use of all others is in its own: it would
+                    // claim the whole node.
+                    limits: if path.is_empty() {
+                        Limits::default()
+                    } else {
+                        s.limits
+                    },
                     policy,
                 }
             })
@@ -324,7 +334,7 @@ impl Node {
             Some(show::forecast(forecast, standing.as_ref()))
         };
         let mut workloads = Vec::with_capacity(sensed.len());
-        let mut decisions = Vec::with_capacity(sensed.len() * 3);
+        let mut decisions = Vec::with_capacity(sensed.len() * 5);
         for (s, r) in sensed.iter().zip(&report.workloads) {
             let Some(known) = self.sensor.tree().get(s.id) else {
                 continue;

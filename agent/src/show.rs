@@ -118,15 +118,15 @@ pub fn targets(decisions: &[Decision]) -> status::Limits {
             .map(|d| d.to)
             .filter(|to| to.is_finite())
     };
-    // Whole bytes: the laws work in pages.
-    let bytes = |knob| of(knob).map(|to| to as u64).filter(|to| *to != u64::MAX);
+    // Whole bytes, microseconds and weights: that is what the laws work in.
+    let whole = |knob| of(knob).map(|to| to as u64).filter(|to| *to != u64::MAX);
     status::Limits {
         cpu_cores: of(Knob::CpuMax),
         cpu_period_us: None,
-        cpu_burst_us: None,
-        cpu_weight: None,
-        memory_high_bytes: bytes(Knob::MemoryHigh),
-        memory_max_bytes: bytes(Knob::MemoryMax),
+        cpu_burst_us: whole(Knob::CpuBurst),
+        cpu_weight: whole(Knob::CpuWeight),
+        memory_high_bytes: whole(Knob::MemoryHigh),
+        memory_max_bytes: whole(Knob::MemoryMax),
     }
 }
 
@@ -216,6 +216,21 @@ mod tests {
             (shown.from, shown.to, shown.action.as_str()),
             (None, 0.5, "lower")
         );
-        assert_eq!(targets(&[made]).cpu_cores, Some(0.5));
+        let burst = Decision {
+            knob: Knob::CpuBurst,
+            to: 20_000.0,
+            ..made.clone()
+        };
+        let weight = Decision {
+            knob: Knob::CpuWeight,
+            to: 400.0,
+            ..made.clone()
+        };
+        let shown = targets(&[made, burst, weight]);
+        assert_eq!(shown.cpu_cores, Some(0.5));
+        assert_eq!(
+            (shown.cpu_burst_us, shown.cpu_weight),
+            (Some(20_000), Some(400))
+        );
     }
 }

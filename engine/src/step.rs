@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::{
-    CpuInput, CpuState, Decision, MemoryInput, MemoryState, decide_cpu, decide_memory,
-};
+use crate::decide::{Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wants};
 use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
-use crate::policy::Policy;
+use crate::policy::{NodePolicy, Policy};
 use crate::sample::{Limits, RawSample, Usage, usage_between};
 use crate::units::{Bytes, CgroupId, Cores, Timestamp};
 
@@ -88,6 +86,11 @@ pub struct Engine {
     series: SeriesForecaster,
     workloads: BTreeMap<CgroupId, Workload>,
     observations: Vec<Observation>,
+    shares: NodeShares,
+    wants: Vec<Wants>,
+    pool: Pool,
+    /// Room for the next report.
+    reports: Vec<WorkloadReport>,
 }
 
 /// What is remembered of one workload.
@@ -95,8 +98,9 @@ pub struct Engine {
 struct Workload {
     last: RawSample,
     usage: Usage,
-    cpu: CpuState,
-    memory: MemoryState,
+    laws: Laws,
+    cpu: Option<Forecast>,
+    memory: Option<Forecast>,
     /// Was it in the input of this tick?
     live: bool,
 }
@@ -109,6 +113,10 @@ impl Engine {
             series: SeriesForecaster::new(tick_s),
             workloads: BTreeMap::new(),
             observations: Vec::new(),
+            shares: NodeShares::default(),
+            wants: Vec::new(),
+            pool: Pool::default(),
+            reports: Vec::new(),
         }
     }
 
@@ -121,14 +129,53 @@ impl Engine {
     pub fn tick(&mut self, input: TickInput<'_>, model: Option<&mut dyn Model>) -> TickReport {
         self.observe(&input);
         let model_error = self.series.tick(&self.observations, model).err();
-        let workloads = input
-            .workloads
-            .iter()
-            .map(|workload| self.conclude(&input, workload));
+        self.want(&input);
+        let node = (input.node.cpu.0, input.node.memory.0 as f64);
+        let known = &self.workloads;
+        let alive = |id| known.contains_key(&id);
+        self.shares.tick(input.now, node, &self.wants, alive);
+        let mut wants = std::mem::take(&mut self.wants);
+        let mut workloads = std::mem::take(&mut self.reports);
+        for (at, (workload, want)) in input.workloads.iter().zip(&mut wants).enumerate() {
+            workloads.push(self.conclude(&input, at, workload, want));
+        }
+        self.wants = wants;
         TickReport {
-            workloads: workloads.collect(),
+            workloads,
             model_error: model_error.map(|error| error.to_string()),
         }
+    }
+
+    /// How the node is shared from now on. Leases that are out are forgotten.
+    pub fn set_node_policy(&mut self, policy: NodePolicy) {
+        self.shares = NodeShares::new(policy);
+    }
+
+    /// Gives back a report that has been read, so that its memory serves the next one.
+    pub fn recycle(&mut self, mut report: TickReport) {
+        for workload in report.workloads.drain(..) {
+            self.pool.recycle(workload.decisions);
+        }
+        self.reports = report.workloads;
+    }
+
+    /// Lends CPU from the node's reserve between two ticks, for a quota that is used up: `cores` at
+    /// most, on top of what the workload has. `None` when there is nothing to lend to it.
+    pub fn borrow_cpu(&mut self, now: Timestamp, id: CgroupId, cores: f64) -> Option<Lease> {
+        self.workloads.get(&id)?;
+        self.shares.borrow_cpu(now, id, cores)
+    }
+
+    /// Lends memory so, for a limit that is reached.
+    pub fn borrow_memory(&mut self, now: Timestamp, id: CgroupId, bytes: Bytes) -> Option<Lease> {
+        self.workloads.get(&id)?;
+        self.shares.borrow_memory(now, id, bytes.0 as f64)
+    }
+
+    /// What happened to a workload under the limits decided here, or would have.
+    #[must_use]
+    pub fn score(&self, id: CgroupId) -> Option<Score> {
+        Some(self.workloads.get(&id)?.laws.score())
     }
 
     /// Workloads that are remembered.
@@ -174,11 +221,33 @@ impl Engine {
         self.workloads.retain(|_, known| known.live);
     }
 
+    /// What the laws want for each workload of the input, in its order.
+    fn want(&mut self, input: &TickInput<'_>) {
+        self.wants.clear();
+        for workload in &input.workloads {
+            let id = workload.id;
+            let cpu = self.series.forecast(id, Resource::Cpu);
+            let memory = self.series.forecast(id, Resource::Memory);
+            let known = self
+                .workloads
+                .entry(id)
+                .or_insert_with(|| Workload::new(workload.sample));
+            (known.cpu, known.memory) = (cpu, memory);
+            let Workload { laws, usage, .. } = known;
+            let seen = seen(input, workload, usage, &known.cpu, &known.memory);
+            self.wants.push(laws.want(&seen, &mut self.pool));
+        }
+    }
+
     /// Decides for one workload of the input.
-    fn conclude(&mut self, input: &TickInput<'_>, workload: &WorkloadInput<'_>) -> WorkloadReport {
-        let (id, now, policy) = (workload.id, input.now, workload.policy);
-        let cpu = self.series.forecast(id, Resource::Cpu);
-        let memory = self.series.forecast(id, Resource::Memory);
+    fn conclude(
+        &mut self,
+        input: &TickInput<'_>,
+        at: usize,
+        workload: &WorkloadInput<'_>,
+        wants: &mut Wants,
+    ) -> WorkloadReport {
+        let id = workload.id;
         let network = self.series.forecast(id, Resource::Network);
         let standing = |resource| self.series.standing(id, resource);
         let standings = Standings {
@@ -190,45 +259,40 @@ impl Engine {
             .workloads
             .entry(id)
             .or_insert_with(|| Workload::new(workload.sample));
-        let usage = known.usage;
-
-        let cpu_max = decide_cpu(
-            &mut known.cpu,
-            &CpuInput {
-                workload: id,
-                now,
-                usage: &usage,
-                forecast: cpu.as_ref(),
-                limit: workload.limits.cpu,
-                node: input.node.cpu,
-                policy,
-            },
-        );
-        let targets = decide_memory(
-            &mut known.memory,
-            &MemoryInput {
-                workload: id,
-                now,
-                usage: &usage,
-                forecast: memory.as_ref(),
-                limits: workload.limits,
-                node: input.node.memory,
-                policy,
-            },
-        );
-        let decisions = [cpu_max, targets.high, targets.max]
-            .into_iter()
-            .flatten()
-            .collect();
+        let Workload { laws, usage, .. } = known;
+        let seen = seen(input, workload, usage, &known.cpu, &known.memory);
+        let shares = (&self.shares.cpu(at), &self.shares.memory(at));
+        let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
         WorkloadReport {
             id,
-            usage,
-            cpu,
-            memory,
+            usage: known.usage,
+            cpu: known.cpu,
+            memory: known.memory,
             network,
             standings,
             decisions,
         }
+    }
+}
+
+/// What the laws see.
+fn seen<'a>(
+    input: &'a TickInput<'_>,
+    workload: &'a WorkloadInput<'_>,
+    usage: &'a Usage,
+    cpu: &'a Option<Forecast>,
+    memory: &'a Option<Forecast>,
+) -> Seen<'a> {
+    Seen {
+        id: workload.id,
+        now: input.now,
+        usage,
+        cpu: cpu.as_ref(),
+        memory: memory.as_ref(),
+        limits: workload.limits,
+        node_cpu: input.node.cpu,
+        node_memory: input.node.memory,
+        policy: workload.policy,
     }
 }
 
@@ -238,8 +302,9 @@ impl Workload {
         Self {
             last: sample,
             usage: usage_between(&sample, &sample),
-            cpu: CpuState::default(),
-            memory: MemoryState::default(),
+            laws: Laws::default(),
+            cpu: None,
+            memory: None,
             live: false,
         }
     }

@@ -78,8 +78,9 @@ fn limits_follow_memory_that_is_given_back() {
     let mut world = World::new(UNLIMITED);
     world.ticks(120, mib(400));
     world.ticks(200, mib(50));
-    assert!(high(&world) < 60.0, "{}", high(&world));
-    assert!(max(&world) < 70.0, "{}", max(&world));
+    // 50 MiB and 15 %, and each limit up to the hysteresis of 5 % above that.
+    assert!(high(&world) < 61.0, "{}", high(&world));
+    assert!(max(&world) < 74.0, "{}", max(&world));
 }
 
 #[test]
@@ -104,8 +105,8 @@ fn memory_max_is_never_lowered_below_use() {
         matches!(reasons.last(), Some(Reason::ShrinkPending { .. })),
         "{reasons:?}"
     );
-    // The kernel has squeezed the cache out: now the maximum may follow.
-    world.ticks(30, mib(100));
+    // The kernel has squeezed the cache out: now the maximum may follow, with a look after each step.
+    world.ticks(60, mib(100));
     assert!(max(&world) < 150.0, "{}", max(&world));
 }
 

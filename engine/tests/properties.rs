@@ -6,8 +6,7 @@
 )]
 
 use llmos_engine::decide::{
-    Action, CpuInput, CpuState, Decision, MemoryInput, MemoryState, MemoryTargets, decide_cpu,
-    decide_memory,
+    Action, CpuInput, CpuState, Decision, MemoryInput, MemoryState, MemoryTargets, Pool, Share,
 };
 use llmos_engine::forecast::{
     Forecast, Model, ModelError, OUTPUTS, Observation, Resource, SeriesForecaster, Source,
@@ -99,7 +98,7 @@ fn forecast(peak: f64) -> Forecast {
 
 /// One run of the CPU law: each decision comes into force.
 fn run_cpu(policy: &Policy, start: f64, ticks: &[(Usage, Option<f64>)]) -> Vec<Decision> {
-    let mut state = CpuState::default();
+    let (mut state, mut pool) = (CpuState::default(), Pool::default());
     let mut limit = start;
     let mut decisions = Vec::new();
     for (second, (usage, peak)) in ticks.iter().enumerate() {
@@ -113,7 +112,8 @@ fn run_cpu(policy: &Policy, start: f64, ticks: &[(Usage, Option<f64>)]) -> Vec<D
             node: NODE_CPU,
             policy,
         };
-        let decision = decide_cpu(&mut state, &input).expect("there is a limit");
+        let want = state.want(&input, &mut pool).expect("there is a limit");
+        let decision = state.settle(&input, want, &Share::WHOLE);
         limit = decision.to;
         decisions.push(decision);
     }
@@ -133,7 +133,7 @@ fn run_memory(
             Bytes(u64::MAX)
         }
     };
-    let mut state = MemoryState::default();
+    let (mut state, mut pool) = (MemoryState::default(), Pool::default());
     let mut limits = start;
     let mut all = Vec::new();
     for (second, (usage, peak)) in ticks.iter().enumerate() {
@@ -147,7 +147,8 @@ fn run_memory(
             node: NODE_MEMORY,
             policy,
         };
-        let targets = decide_memory(&mut state, &input);
+        let want = state.want(&input, &mut pool).expect("there is a limit");
+        let targets = state.settle(&input, want, &Share::WHOLE, &mut pool);
         limits.memory_high = targets.high.as_ref().map(|high| bytes(high.to));
         limits.memory_max = targets.max.as_ref().map(|max| bytes(max.to));
         all.push(targets);

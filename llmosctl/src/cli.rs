@@ -53,6 +53,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Forecast models of your own
     Model(ModelArgs),
+    /// Policies as files, for checks of your own
+    Policy(PolicyArgs),
 }
 
 /// Where JSON goes.
@@ -226,4 +228,38 @@ pub struct ModelCheckArgs {
 fn batch(text: &str) -> Result<usize, String> {
     let rows = text.parse().ok().filter(|rows| (1..=65_536).contains(rows));
     rows.ok_or_else(|| "expected 1 to 65536".to_owned())
+}
+
+/// Arguments of `policy`.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// What to do with it
+    #[command(subcommand)]
+    pub what: PolicyDo,
+}
+
+/// What can be done with a policy.
+#[derive(Debug, Subcommand)]
+pub enum PolicyDo {
+    /// Say all that is wrong with a config file, a line each: unknown keys, contradictions, floors
+    /// that cannot be kept, rules that are never reached
+    Check(PolicyCheckArgs),
+}
+
+/// Arguments of `policy check`.
+#[derive(Debug, Args)]
+pub struct PolicyCheckArgs {
+    /// Config file of the agent
+    pub file: PathBuf,
+    /// CPUs of the machine that it is for
+    #[arg(long, value_name = "N", value_parser = cpus)]
+    pub cpus: Option<f64>,
+    /// Memory of that machine, e.g. 16GiB
+    #[arg(long, value_name = "SIZE", value_parser = llmos_config::bytes)]
+    pub memory: Option<u64>,
+}
+
+fn cpus(text: &str) -> Result<f64, String> {
+    let cpus = text.parse().ok().filter(|cpus| *cpus > 0.0);
+    cpus.ok_or_else(|| "expected a number above 0".to_owned())
 }

@@ -134,6 +134,14 @@ pub enum CtlError {
         /// How many findings.
         wrong: usize,
     },
+    /// A policy is wrong; in what has been said.
+    #[error("{} has {count} {}", path.display(), if *count == 1 { "problem" } else { "problems" })]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
     /// There is nothing to write.
     #[error("{} is not written: it is there, or none would fit", path.display())]
     NoTemplate {
@@ -173,7 +181,7 @@ impl CtlError {
                 | TraceError::Recording(ReadError::NotARecording { .. }),
             ) => DATA,
             Self::Model(error) if !matches!(error, LoadError::Read { .. }) => DATA,
-            Self::ModelUnfit { .. } => DATA,
+            Self::ModelUnfit { .. } | Self::Policy { .. } => DATA,
             Self::NoTemplate { .. } => CANNOT_CREATE,
             Self::Journal(JournalError::Io { source, .. })
             | Self::File { source, .. }

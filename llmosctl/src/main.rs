@@ -63,5 +63,6 @@ fn run(cli: &Cli) -> Result<(), CtlError> {
         Command::Recording(args) => commands::recording::run(json, args),
         Command::Replay(args) => commands::replay::run(&cli.json, args),
         Command::Model(args) => commands::model::run(json, args),
+        Command::Policy(args) => commands::policy::run(json, args),
     }
 }

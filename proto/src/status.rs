@@ -368,13 +368,13 @@ pub struct Decision {
     pub workload: String,
     /// Path below the cgroup root.
     pub cgroup: String,
-    /// `cpu.max`, `memory.high` or `memory.max`.
+    /// `cpu.max`, `cpu.max.burst`, `cpu.weight`, `memory.high` or `memory.max`.
     pub knob: String,
     /// `raise`, `lower` or `hold`.
     pub action: String,
-    /// In cores or bytes; absent for `max` or unknown.
+    /// In cores, microseconds, weight or bytes; absent for `max` or unknown.
     pub from: Option<f64>,
-    /// In cores or bytes.
+    /// In cores, microseconds, weight or bytes.
     pub to: f64,
     /// Each one sentence with its numbers.
     pub reasons: Vec<String>,

@@ -53,22 +53,29 @@ impl Enforcer {
         let mut workload = self.workloads.remove(&cgroup.id).unwrap_or_default();
         workload.seen = self.tick.1;
         let mut outcomes = vec![Outcome::Held; decisions.len()];
-        let mut high_is_down = true;
+        let (mut high_is_down, mut burst_is_down) = (true, true);
         for at in order(decisions) {
             let decision = &decisions[at];
             let guard = workload.guards.entry(decision.knob).or_default();
             self.note_drift(now, cgroup, decision.knob, limits, guard);
-            let max_falls = decision.knob == Knob::MemoryMax && decision.action == Action::Lower;
-            outcomes[at] = if max_falls && !high_is_down {
-                Outcome::Waiting("memory.high could not be lowered first")
-            } else {
-                self.one(now, cgroup, decision, guard)
+            let falls = decision.action == Action::Lower;
+            outcomes[at] = match decision.knob {
+                Knob::MemoryMax if falls && !high_is_down => {
+                    Outcome::Waiting("memory.high could not be lowered first")
+                }
+                Knob::CpuMax if falls && !burst_is_down => {
+                    Outcome::Waiting("cpu.max.burst could not be lowered first")
+                }
+                _ => self.one(now, cgroup, decision, guard),
             };
-            if decision.knob == Knob::MemoryHigh {
-                high_is_down = matches!(
-                    outcomes[at],
-                    Outcome::Applied | Outcome::Held | Outcome::Gone
-                );
+            let done = matches!(
+                outcomes[at],
+                Outcome::Applied | Outcome::Held | Outcome::Gone
+            );
+            match decision.knob {
+                Knob::MemoryHigh => high_is_down = done,
+                Knob::CpuBurst if falls => burst_is_down = done,
+                _ => {}
             }
         }
         if !outcomes.contains(&Outcome::Gone) {
@@ -225,6 +232,8 @@ fn in_force(limits: &Limits, knob: Knob) -> Option<f64> {
     };
     match knob {
         Knob::CpuMax => limits.cpu.map(|cores| cores.0),
+        Knob::CpuBurst => limits.cpu_burst_us.map(|us| us as f64),
+        Knob::CpuWeight => limits.cpu_weight.map(|weight| weight as f64),
         Knob::MemoryHigh => bytes(limits.memory_high),
         Knob::MemoryMax => bytes(limits.memory_max),
     }

@@ -3,20 +3,24 @@
 use llmos_engine::decide::{Action, Decision, Knob};
 
 /// Indices of the decisions in the order of their writes. CPU is independent of memory and goes
-/// first. `memory.max` rises before `memory.high`, so that use has room to follow, and falls
+/// first: burst credit falls before the quota and rises after it, because the kernel refuses a credit
+/// above the quota. `memory.max` rises before `memory.high`, so that use has room to follow, and falls
 /// after it, so that use has fallen first.
 pub(super) fn order(decisions: &[Decision]) -> Vec<usize> {
     let max_rises = decisions
         .iter()
         .any(|d| d.knob == Knob::MemoryMax && d.action == Action::Raise);
-    let rank = |knob| match knob {
-        Knob::CpuMax => 0,
-        Knob::MemoryMax if max_rises => 1,
-        Knob::MemoryHigh => 2,
-        Knob::MemoryMax => 3,
+    let rank = |decision: &Decision| match decision.knob {
+        Knob::CpuBurst if decision.action == Action::Lower => 0,
+        Knob::CpuMax => 1,
+        Knob::CpuBurst => 2,
+        Knob::CpuWeight => 3,
+        Knob::MemoryMax if max_rises => 4,
+        Knob::MemoryHigh => 5,
+        Knob::MemoryMax => 6,
     };
     let mut order: Vec<usize> = (0..decisions.len()).collect();
-    order.sort_by_key(|at| rank(decisions[*at].knob));
+    order.sort_by_key(|at| rank(&decisions[*at]));
     order
 }
 
@@ -65,6 +69,20 @@ mod tests {
             let down = [(Knob::MemoryMax, Action::Lower), (Knob::MemoryHigh, high)];
             assert_eq!(knobs(&down), [Knob::MemoryHigh, Knob::MemoryMax]);
         }
+    }
+
+    #[test]
+    fn credit_falls_before_the_quota_and_rises_after_it() {
+        let down = [
+            (Knob::CpuMax, Action::Lower),
+            (Knob::CpuBurst, Action::Lower),
+        ];
+        assert_eq!(knobs(&down), [Knob::CpuBurst, Knob::CpuMax]);
+        let up = [
+            (Knob::CpuBurst, Action::Raise),
+            (Knob::CpuMax, Action::Raise),
+        ];
+        assert_eq!(knobs(&up), [Knob::CpuMax, Knob::CpuBurst]);
     }
 
     #[test]

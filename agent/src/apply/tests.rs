@@ -15,8 +15,10 @@ use tempfile::TempDir;
 use super::Applier;
 use crate::config::{Cli, Config};
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("cpu.max", "max 100000\n"),
+    ("cpu.max.burst", "0\n"),
+    ("cpu.weight", "100\n"),
     ("memory.high", "max\n"),
     ("memory.max", "max\n"),
     ("memory.current", "50000000\n"),
@@ -363,4 +365,55 @@ fn without_controllers_enforcing_is_a_named_state() {
     let outcomes = applier.apply(Timestamp(1), "jobs/a", true, &Limits::default(), &decisions);
     assert!(outcomes[0].starts_with("failed: ") && outcomes[0].contains("cpu.max does not exist"));
     assert!(!Path::new(&machine.root().join("jobs/a/cpu.max")).exists());
+}
+
+#[test]
+fn weight_and_credit_are_written_in_their_order_and_undone() {
+    let machine = Machine::new();
+    let mut applier = machine.start("enforce");
+    let of = |knob, action, to| machine.decision(knob, action, to);
+    let up = [
+        of(Knob::CpuMax, Action::Lower, 0.5),
+        of(Knob::CpuBurst, Action::Raise, 40_000.0),
+        of(Knob::CpuWeight, Action::Raise, 400.0),
+    ];
+    assert_eq!(machine.apply(&mut applier, 1, &up), ["applied"; 3]);
+    assert_eq!(machine.text("cpu.max.burst"), "40000");
+    assert_eq!(machine.text("cpu.weight"), "400");
+    let down = [
+        of(Knob::CpuMax, Action::Lower, 0.2),
+        of(Knob::CpuBurst, Action::Lower, 10_000.0),
+    ];
+    assert_eq!(machine.apply(&mut applier, 2, &down), ["applied"; 2]);
+    assert_eq!(machine.text("cpu.max"), "20000 100000");
+    assert_eq!(machine.text("cpu.max.burst"), "10000");
+    assert_eq!(applier.held(), 3);
+    applier.stop();
+    assert!(machine.is_as_it_was());
+}
+
+#[test]
+fn a_quota_waits_while_its_credit_cannot_be_lowered() {
+    let machine = Machine::new();
+    let mut applier = machine.start("enforce");
+    let credit = |to| machine.decision(Knob::CpuBurst, Action::Lower, to);
+    let quota = |to| machine.decision(Knob::CpuMax, Action::Lower, to);
+    machine.put("cpu.max.burst", "90000\n");
+    let first = [quota(0.9), credit(80_000.0)];
+    assert_eq!(machine.apply(&mut applier, 1, &first), ["applied"; 2]);
+    // Somebody else sets it again, so it is left alone for a while.
+    machine.put("cpu.max.burst", "85000\n");
+    let mut limits = machine.limits();
+    limits.cpu_burst_us = Some(85_000);
+    let next = [quota(0.5), credit(50_000.0)];
+    let now = Timestamp(2_000_000_000);
+    let outcomes = applier.apply(now, "jobs/a", true, &limits, &next);
+    assert_eq!(
+        outcomes,
+        [
+            "waiting: cpu.max.burst could not be lowered first",
+            "waiting: somebody else changed it"
+        ]
+    );
+    assert_eq!(machine.text("cpu.max"), "90000 100000");
 }

@@ -8,7 +8,13 @@ pub(super) const VERSION: u32 = 1;
 const HEADER: &str = "llmos-journal";
 
 /// The files that may be restored. A journal that names another file is not believed.
-const FILES: [&str; 3] = ["cpu.max", "memory.high", "memory.max"];
+const FILES: [&str; 5] = [
+    "cpu.max",
+    "cpu.max.burst",
+    "cpu.weight",
+    "memory.high",
+    "memory.max",
+];
 
 /// A file of a cgroup, as the journal knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

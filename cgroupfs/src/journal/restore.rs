@@ -4,7 +4,8 @@
 //! `memory.max` below use kills at once, `memory.high` below use only reclaims. So: `memory.max`
 //! first when it rises, then `memory.high`; a `memory.max` that falls waits until use is below it,
 //! with `memory.high` at its level to drive use down, and if use stays above it is left as it is
-//! and reported.
+//! and reported. A quota below the burst credit in force is refused by the kernel, and so is a credit
+//! above the quota: the credit goes to nothing first and comes back after the quota.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -19,6 +20,8 @@ use crate::write::in_use;
 
 /// How long one restore waits, over all cgroups, for memory use to fall.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+const QUOTA: &str = "cpu.max";
+const BURST: &str = "cpu.max.burst";
 const POLL: Duration = Duration::from_millis(20);
 
 /// Restores the originals, given in the order of their keys. Gives the report, and the keys that
@@ -84,6 +87,12 @@ impl Pass {
         {
             self.file(key, original, dir);
         }
+        let has = |file: &str| group.iter().any(|(key, _)| key.file == file);
+        if has(QUOTA) && has(BURST) {
+            // If that fails, so does what comes next, which is told.
+            let _ = put_back(dir, BURST, "0\n");
+        }
+        // In the order of their names the quota comes before the credit.
         for (key, original) in group.iter().filter(|(key, _)| key.file != "memory.max") {
             self.file(key, original, dir);
         }

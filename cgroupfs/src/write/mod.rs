@@ -73,7 +73,9 @@ impl LimitWriter {
         }
     }
 
-    /// Sets a limit, in cores or bytes, infinite for `max`. Before the first write to a file its
+    /// Sets a limit in the knob's unit, infinite for `max`. A quota below the burst credit in force
+    /// is refused by the kernel, so the credit goes down first; a credit above the quota in force
+    /// is, too, so it becomes that quota. Before the first write to a file its
     /// original content is on disk. A value changed by somebody else since our last write is what
     /// people would have without us, so it becomes the original.
     ///
@@ -85,6 +87,14 @@ impl LimitWriter {
         knob: Knob,
         value: f64,
     ) -> Result<SetReport, SetError> {
+        let value = match knob {
+            Knob::CpuMax => {
+                self.lower_burst(cgroup, value)?;
+                value
+            }
+            Knob::CpuBurst => value.min(self.quota_us(cgroup)?),
+            _ => value,
+        };
         let touched = Self::touch(&mut self.cgroups, &self.root, cgroup, knob)?;
         let dir = &touched.dir;
         let path = || dir.display(knob.file());
@@ -126,6 +136,36 @@ impl LimitWriter {
             to: after.value(),
             written: true,
         })
+    }
+
+    /// Makes room for a quota of `cores`: a burst credit above it is lowered to it.
+    fn lower_burst(&mut self, cgroup: CgroupRef<'_>, cores: f64) -> Result<(), SetError> {
+        let page = self.page;
+        let dir = &Self::touch(&mut self.cgroups, &self.root, cgroup, Knob::CpuMax)?.dir;
+        let quota = parse_content(dir, Knob::CpuMax, &read(dir, Knob::CpuMax)?)?;
+        let quota = quota.with_value(cores, page).and_then(quota_us);
+        // Kernels before 5.14 have no such file.
+        let burst = match read(dir, Knob::CpuBurst) {
+            Err(SetError::NoFile(_)) => return Ok(()),
+            text => parse_content(dir, Knob::CpuBurst, &text?)?.value(),
+        };
+        match quota {
+            Some(quota) if burst > quota => self.set(cgroup, Knob::CpuBurst, quota).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// The quota in force in microseconds; infinite for `max`.
+    fn quota_us(&mut self, cgroup: CgroupRef<'_>) -> Result<f64, SetError> {
+        let dir = &Self::touch(&mut self.cgroups, &self.root, cgroup, Knob::CpuBurst)?.dir;
+        match read(dir, Knob::CpuMax) {
+            // Without a quota the write itself says what is missing.
+            Err(SetError::NoFile(_)) => Ok(f64::INFINITY),
+            text => {
+                let content = parse_content(dir, Knob::CpuMax, &text?)?;
+                Ok(quota_us(content).unwrap_or(f64::INFINITY))
+            }
+        }
     }
 
     /// What we last wrote to this file of this cgroup, in the knob's unit. `None` if nothing.
@@ -258,9 +298,18 @@ pub(crate) fn in_use(dir: &Dir) -> Option<u64> {
     parse::number(&text, "a number of bytes").ok()
 }
 
+/// The quota of a content of `cpu.max` in microseconds; `None` for `max`.
+fn quota_us(content: Content) -> Option<f64> {
+    match content {
+        Content::Cpu(max) => max.quota_us.map(|us| us as f64),
+        _ => None,
+    }
+}
+
 fn text(content: Content) -> String {
     match content {
         Content::Cpu(max) => max.to_string(),
+        Content::Burst(number) | Content::Weight(number) => number.to_string(),
         Content::Memory(limit) => limit.to_string(),
     }
 }

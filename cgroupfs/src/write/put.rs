@@ -1,7 +1,8 @@
-//! The write itself, through cgroups-rs.
+//! The write itself, through cgroups-rs where it knows the file.
 
 use std::error::Error as _;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use cgroups_rs::fs::MaxValue;
@@ -26,6 +27,10 @@ pub(super) fn put(dir: &Dir, knob: Knob, content: Content) -> io::Result<()> {
             CpuController::new(dir.pinned(), PathBuf::new(), true)
                 .set_cfs_quota_and_period(Some(quota), Some(period_us))
         }
+        Content::Burst(us) => return write(dir, knob, us),
+        Content::Weight(weight) => {
+            CpuController::new(dir.pinned(), PathBuf::new(), true).set_shares(weight)
+        }
         Content::Memory(limit) => {
             let value = Some(match limit {
                 MemoryLimit::Max => MaxValue::Max,
@@ -38,7 +43,7 @@ pub(super) fn put(dir: &Dir, knob: Knob, content: Content) -> io::Result<()> {
                     max: value,
                     ..SetMemory::default()
                 },
-                Knob::MemoryHigh | Knob::CpuMax => SetMemory {
+                _ => SetMemory {
                     high: value,
                     ..SetMemory::default()
                 },
@@ -47,6 +52,16 @@ pub(super) fn put(dir: &Dir, knob: Knob, content: Content) -> io::Result<()> {
         }
     }
     .map_err(system_error)
+}
+
+/// cgroups-rs has no burst. Never creates a file; cutting to length means nothing to the kernel's
+/// files and keeps plain ones honest.
+fn write(dir: &Dir, knob: Knob, number: u64) -> io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(dir.pinned().join(knob.file()))?
+        .write_all(number.to_string().as_bytes())
 }
 
 /// The system's error inside one of cgroups-rs, which itself knows no path.

@@ -2,7 +2,7 @@
 
 use llmos_engine::decide::Knob;
 
-use crate::parse::{CpuMax, Garbage, MemoryLimit, cpu_max, memory_limit};
+use crate::parse::{CpuMax, Garbage, MemoryLimit, cpu_max, memory_limit, number};
 
 /// CPU limits are multiples of this many millicores. Finer steps are not worth a write, and
 /// systemd rounds what it re-applies to 1 %, which would look like somebody else's change.
@@ -11,6 +11,10 @@ const CPU_STEP_MILLICORES: f64 = 10.0;
 const MIN_QUOTA_US: u64 = 1000;
 /// The kernel's default period, in microseconds.
 const DEFAULT_PERIOD_US: u64 = 100_000;
+/// Burst credits closer than this are the same, in microseconds.
+const BURST_STEP_US: f64 = 1000.0;
+/// What the kernel takes as a weight.
+const WEIGHTS: (f64, f64) = (1.0, 10_000.0);
 /// The largest number that cgroups-rs can write; more than any machine has.
 const LARGEST: f64 = i64::MAX as f64;
 
@@ -19,6 +23,10 @@ const LARGEST: f64 = i64::MAX as f64;
 pub(crate) enum Content {
     /// Of `cpu.max`.
     Cpu(CpuMax),
+    /// Of `cpu.max.burst`, in microseconds.
+    Burst(u64),
+    /// Of `cpu.weight`.
+    Weight(u64),
     /// Of `memory.high` or `memory.max`.
     Memory(MemoryLimit),
 }
@@ -28,21 +36,24 @@ impl Content {
     pub(crate) fn parse(knob: Knob, text: &str) -> Result<Self, Garbage> {
         match knob {
             Knob::CpuMax => cpu_max(text).map(Self::Cpu),
+            Knob::CpuBurst => number(text, "a number of microseconds").map(Self::Burst),
+            Knob::CpuWeight => number(text, "1 to 10000").map(Self::Weight),
             Knob::MemoryHigh | Knob::MemoryMax => memory_limit(text).map(Self::Memory),
         }
     }
 
-    /// The value in the knob's unit: cores or bytes; infinite for `max`.
+    /// The value in the knob's unit; infinite for `max`.
     pub(crate) fn value(self) -> f64 {
         match self {
             Self::Cpu(max) => max.cores(),
+            Self::Burst(number) | Self::Weight(number) => number as f64,
             Self::Memory(MemoryLimit::Bytes(bytes)) => bytes as f64,
             Self::Memory(MemoryLimit::Max) => f64::INFINITY,
         }
     }
 
     /// The content nearest to `value` that keeps the period of `self`. `None` if `value` is no
-    /// limit at all (not a number, negative).
+    /// limit at all (not a number, negative, or infinite where there is no such thing).
     pub(crate) fn with_value(self, value: f64, page: u64) -> Option<Self> {
         if value.is_nan() || value < 0.0 {
             return None;
@@ -52,6 +63,9 @@ impl Content {
                 quota_us: quota_us(value, period_us),
                 period_us,
             }),
+            Self::Burst(_) | Self::Weight(_) if value >= LARGEST => return None,
+            Self::Burst(_) => Self::Burst(value.round() as u64),
+            Self::Weight(_) => Self::Weight(value.round().clamp(WEIGHTS.0, WEIGHTS.1) as u64),
             Self::Memory(_) if value >= LARGEST => Self::Memory(MemoryLimit::Max),
             Self::Memory(_) => {
                 let pages = (value as u64 / page).max(1);
@@ -60,13 +74,15 @@ impl Content {
         })
     }
 
-    /// Is `other` the same limit, up to one step of CPU or one page of memory?
+    /// Is `other` the same limit, up to one step of CPU or one page of memory? Weights are exact.
     pub(crate) fn is_near(self, other: Self, page: u64) -> bool {
         if self == other {
             return true;
         }
         let step = match self {
             Self::Cpu(_) => CPU_STEP_MILLICORES / 1000.0,
+            Self::Burst(_) => BURST_STEP_US,
+            Self::Weight(_) => return false,
             Self::Memory(_) => page as f64,
         };
         // The tiny surplus covers the rounding of quota over period.
@@ -90,6 +106,8 @@ pub fn quantise(knob: Knob, value: f64) -> f64 {
             quota_us: None,
             period_us: DEFAULT_PERIOD_US,
         }),
+        Knob::CpuBurst => Content::Burst(0),
+        Knob::CpuWeight => Content::Weight(0),
         Knob::MemoryHigh | Knob::MemoryMax => Content::Memory(MemoryLimit::Max),
     };
     content
@@ -117,7 +135,7 @@ mod tests {
             .unwrap()
         {
             Content::Cpu(max) => max.to_string(),
-            Content::Memory(_) => unreachable!(),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -150,6 +168,21 @@ mod tests {
         let none = Content::Memory(MemoryLimit::Max);
         assert_eq!(none.with_value(f64::NAN, 4096), None);
         assert_eq!(none.with_value(-1.0, 4096), None);
+    }
+
+    #[test]
+    fn credit_and_weight_are_whole_numbers_that_the_kernel_takes() {
+        let of = |knob, value| {
+            let content = Content::parse(knob, "100").unwrap().with_value(value, 4096);
+            content.map(|content| content.value() as u64)
+        };
+        assert_eq!(of(Knob::CpuBurst, 20_000.4), Some(20_000));
+        assert_eq!(of(Knob::CpuWeight, 0.0), Some(1));
+        assert_eq!(of(Knob::CpuWeight, 1e6), Some(10_000));
+        for knob in [Knob::CpuBurst, Knob::CpuWeight] {
+            assert_eq!(of(knob, f64::INFINITY), None);
+            assert!(Content::parse(knob, "max").is_err());
+        }
     }
 
     #[test]

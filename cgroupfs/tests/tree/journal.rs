@@ -8,7 +8,14 @@ use proptest::prelude::*;
 
 use crate::support::{Tree, cgroup};
 
-const KNOBS: [Knob; 3] = [Knob::CpuMax, Knob::MemoryHigh, Knob::MemoryMax];
+const KNOBS: [Knob; 5] = [
+    Knob::CpuMax,
+    Knob::CpuBurst,
+    Knob::CpuWeight,
+    Knob::MemoryHigh,
+    Knob::MemoryMax,
+];
+const VALUES: [f64; 5] = [0.5, 2e4, 30.0, 6e7, 9e7];
 
 /// Two cgroups with all limits changed, as a killed agent leaves them.
 fn killed() -> (Tree, Vec<u8>) {
@@ -16,7 +23,7 @@ fn killed() -> (Tree, Vec<u8>) {
     let mut writer = tree.writer();
     for (at, path) in ["a", "b/with\ttab"].into_iter().enumerate() {
         let id = tree.add(path, "service");
-        for (knob, value) in KNOBS.into_iter().zip([0.5, 6e7, 9e7]) {
+        for (knob, value) in KNOBS.into_iter().zip(VALUES) {
             writer
                 .set(cgroup(path, id), knob, value + at as f64)
                 .unwrap();
@@ -27,9 +34,11 @@ fn killed() -> (Tree, Vec<u8>) {
     (tree, journal)
 }
 
-fn originals() -> [(&'static str, &'static str); 3] {
+fn originals() -> [(&'static str, &'static str); 5] {
     [
         ("cpu.max", "max 100000\n"),
+        ("cpu.max.burst", "0\n"),
+        ("cpu.weight", "100\n"),
         ("memory.high", "67108864\n"),
         ("memory.max", "max\n"),
     ]
@@ -57,13 +66,13 @@ fn after_a_kill_every_byte_comes_back() {
     let id = tree.add("a", "service");
     let before = tree.snapshot();
     let mut writer = tree.writer();
-    for (knob, value) in KNOBS.into_iter().zip([0.5, 6e7, 9e7]) {
+    for (knob, value) in KNOBS.into_iter().zip(VALUES) {
         writer.set(cgroup("a", id), knob, value).unwrap();
     }
     assert_ne!(tree.snapshot(), before);
     drop(writer);
     let report = restore_all(&tree.state(), &tree.root()).unwrap();
-    assert_eq!(report.to_string(), "3 restored, 0 skipped, 0 failed");
+    assert_eq!(report.to_string(), "5 restored, 0 skipped, 0 failed");
     assert_eq!(tree.snapshot(), before);
     assert!(
         restore_all(&tree.state(), &tree.root()).unwrap().is_empty(),
@@ -140,7 +149,7 @@ fn damage_at_each_byte_costs_one_record_at_most_two() {
         bad[at] ^= 0x15;
         reset(&tree, &changed, &bad);
         let report = restore_all(&tree.state(), &tree.root()).unwrap();
-        let lost = 6 - report.restored.len();
+        let lost = 2 * KNOBS.len() - report.restored.len();
         assert!(lost <= 2, "byte {at} cost {lost} records");
         let torn_tail = at + 1 >= journal.len();
         assert!(
@@ -248,7 +257,7 @@ proptest! {
     /// Whatever is set, on whichever cgroup, with kills in between: a restore undoes it all.
     #[test]
     fn any_sets_and_a_restore_leave_the_tree_as_it_was(
-        steps in proptest::collection::vec((0_usize..3, 0_usize..3, 0.0_f64..2.0, 0_u8..10), 1..40),
+        steps in proptest::collection::vec((0_usize..3, 0_usize..5, 0.0_f64..2.0, 0_u8..10), 1..40),
     ) {
         let tree = Tree::new();
         let paths = ["a", "b", "c/d"];
@@ -260,7 +269,13 @@ proptest! {
         let mut writer = Some(tree.writer());
         for (cgroup_at, knob_at, value, event) in steps {
             let knob = KNOBS[knob_at];
-            let value = if knob == Knob::CpuMax { value * 8.0 } else { value * 1e8 };
+            let unit = match knob {
+                Knob::CpuMax => 8.0,
+                Knob::CpuBurst => 1e5,
+                Knob::CpuWeight => 200.0,
+                Knob::MemoryHigh | Knob::MemoryMax => 1e8,
+            };
+            let value = value * unit;
             let target = cgroup(paths[cgroup_at], ids[cgroup_at]);
             let open = writer.get_or_insert_with(|| tree.writer());
             // Refused values (memory.max below use) are part of the game.

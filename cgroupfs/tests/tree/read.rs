@@ -211,7 +211,7 @@ fn the_budget_bounds_open_files_and_is_given_back() {
     let tree = Tree::new();
     tree.add("a", "service");
     tree.add("b", "service");
-    let budget = FileBudget::new(10);
+    let budget = FileBudget::new(12);
     let (mut a, mut b) = (reader(&tree, "a", &budget), reader(&tree, "b", &budget));
     let mut scratch = Scratch::default();
     alive(a.read(&mut scratch));

@@ -66,6 +66,71 @@ fn the_value_in_force_is_not_written_again() {
 }
 
 #[test]
+fn a_burst_credit_goes_down_before_the_quota_and_never_above_it() {
+    let tree = Tree::new();
+    let id = tree.add("a", "service");
+    let mut writer = tree.writer();
+    let a = cgroup("a", id);
+    writer.set(a, Knob::CpuMax, 0.6).unwrap();
+    let report = writer.set(a, Knob::CpuBurst, 80_000.0).unwrap();
+    assert_eq!(report.to, 60_000.0, "the kernel would refuse more");
+    writer.set(a, Knob::CpuMax, 0.3).unwrap();
+    assert_eq!(tree.text("a/cpu.max"), "30000 100000");
+    assert_eq!(tree.text("a/cpu.max.burst"), "30000");
+    assert_eq!(writer.last_written(id, Knob::CpuBurst), Some(30_000.0));
+    writer.set(a, Knob::CpuMax, f64::INFINITY).unwrap();
+    assert_eq!(
+        tree.text("a/cpu.max.burst"),
+        "30000",
+        "no reason to touch it"
+    );
+    writer.restore_all().unwrap();
+    assert_eq!(tree.text("a/cpu.max"), "max 100000\n");
+    assert_eq!(tree.text("a/cpu.max.burst"), "0\n");
+}
+
+#[test]
+fn a_credit_of_people_that_the_quota_cuts_comes_back() {
+    let tree = Tree::new();
+    let id = tree.add("a", "service");
+    tree.put("a/cpu.max", "100000 100000\n");
+    tree.put("a/cpu.max.burst", "90000\n");
+    let before = tree.snapshot();
+    let mut writer = tree.writer();
+    writer.set(cgroup("a", id), Knob::CpuMax, 0.5).unwrap();
+    assert_eq!(tree.text("a/cpu.max.burst"), "50000");
+    drop(writer);
+    llmos_cgroupfs::restore_all(&tree.state(), &tree.root()).unwrap();
+    assert_eq!(tree.snapshot(), before);
+}
+
+#[test]
+fn without_a_burst_file_a_quota_is_written_all_the_same() {
+    let tree = Tree::new();
+    let id = tree.add("a", "service");
+    fs::remove_file(tree.root().join("a/cpu.max.burst")).unwrap();
+    let mut writer = tree.writer();
+    writer.set(cgroup("a", id), Knob::CpuMax, 0.5).unwrap();
+    assert_eq!(tree.text("a/cpu.max"), "50000 100000");
+    assert!(!tree.root().join("a/cpu.max.burst").exists());
+}
+
+#[test]
+fn a_weight_is_written_within_what_the_kernel_takes() {
+    let tree = Tree::new();
+    let id = tree.add("a", "service");
+    let mut writer = tree.writer();
+    let a = cgroup("a", id);
+    assert!(!writer.set(a, Knob::CpuWeight, 100.0).unwrap().written);
+    writer.set(a, Knob::CpuWeight, 400.0).unwrap();
+    assert_eq!(tree.text("a/cpu.weight"), "400");
+    let error = writer.set(a, Knob::CpuWeight, f64::INFINITY).unwrap_err();
+    assert!(matches!(error, SetError::Invalid { .. }), "{error}");
+    writer.restore_all().unwrap();
+    assert_eq!(tree.text("a/cpu.weight"), "100\n");
+}
+
+#[test]
 fn the_period_is_kept() {
     let tree = Tree::new();
     let id = tree.add("a", "service");
@@ -98,7 +163,13 @@ fn a_missing_file_is_never_made() {
     let id = tree.add("a", "no-controllers");
     let before = tree.snapshot();
     let mut writer = tree.writer();
-    for knob in [Knob::CpuMax, Knob::MemoryHigh, Knob::MemoryMax] {
+    for knob in [
+        Knob::CpuMax,
+        Knob::CpuBurst,
+        Knob::CpuWeight,
+        Knob::MemoryHigh,
+        Knob::MemoryMax,
+    ] {
         let error = writer.set(cgroup("a", id), knob, 1e9).unwrap_err();
         assert!(matches!(error, SetError::NoFile(_)), "{error}");
         assert!(
@@ -208,4 +279,6 @@ fn quantise_says_what_would_be_written() {
     assert_eq!(quantise(Knob::CpuMax, 0.3333), 0.33);
     assert_eq!(quantise(Knob::MemoryMax, 10_000.0), 8192.0);
     assert!(quantise(Knob::CpuMax, f64::INFINITY).is_infinite());
+    assert_eq!(quantise(Knob::CpuWeight, 0.2), 1.0);
+    assert_eq!(quantise(Knob::CpuBurst, 20_000.2), 20_000.0);
 }

@@ -90,8 +90,10 @@ export function together(values, format, unitOf) {
   return texts.join(" / ") + name;
 }
 
-/** A value of a limit file in its own unit: cores for `cpu.*`, bytes else; `max` when absent. */
+/** A value of a limit file in its own unit; `max` when absent. */
 export function limitValue(knob, value) {
   if (!known(value)) return "max";
+  if (knob === "cpu.max.burst") return `${value / 1000} ms`;
+  if (knob === "cpu.weight") return String(value);
   return knob.startsWith("cpu.") ? `${cores(value)} cores` : bytes(value);
 }

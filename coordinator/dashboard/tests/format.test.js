@@ -41,6 +41,8 @@ test("shares and durations", () => {
 
 test("a limit is in the unit of its file and max when there is none", () => {
   assert.equal(limitValue("cpu.max", 1.5), "1.50 cores");
+  assert.equal(limitValue("cpu.max.burst", 20_000), "20 ms");
+  assert.equal(limitValue("cpu.weight", 400), "400");
   assert.equal(limitValue("memory.high", 1024 ** 3), "1.00 GiB");
   assert.equal(limitValue("memory.max", null), "max");
 });

@@ -1,8 +1,18 @@
 //! The law of `cpu.max`: enough for the forecast peak, up at once, down slowly.
+//!
+//! `target = clamp(max(forecast peak quantile, recent peak), floor, ceiling) * (1 + margin)`; while
+//! the quota cuts demand off, at least the quota in force times a growth factor (`censored`). All
+//! in cores. The law first says what it wants; what it gets is decided once all have spoken.
 
+use super::applied::Applied;
+use super::censored::Censored;
 use super::demand::demand;
+use super::feedback::{Bounds, Feedback, Outcome};
 use super::guard::{Guard, Proposal, bounded, capped};
-use super::{Action, Decision, Knob, Reason};
+use super::node::Share;
+use super::shadow::{Paper, Passed};
+use super::share::Claim;
+use super::{Action, Decision, Knob, Pool, Reason};
 use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{PeakWindow, Usage};
@@ -14,14 +24,8 @@ const PEAK_TICKS: usize = 10;
 const QUANTUM: f64 = 0.01;
 /// The horizon that drives: a quota can be raised again each tick, so the short one.
 const HORIZON: usize = 0;
-/// Share of throttled periods from which demand counts as cut off by the limit.
-const THROTTLED: f64 = 0.03;
-/// Share from which it grows faster.
-const THROTTLED_HARD: f64 = 0.25;
-/// Growth of a limit that cuts demand off, a tick; how much is missing cannot be measured.
-const GROWTH: f64 = 1.5;
-/// Growth of a limit that cuts demand off hard.
-const GROWTH_HARD: f64 = 2.0;
+/// Share of throttled periods from which no margin would have been enough.
+const FAR: f64 = 0.25;
 
 /// What the law sees of one workload at one tick.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +51,55 @@ pub struct CpuInput<'a> {
 pub struct CpuState {
     peak: PeakWindow,
     guard: Guard,
+    applied: Applied,
+    feedback: Feedback,
+    paper: Paper,
+    /// What it wanted when that was last known.
+    wanted: Option<f64>,
+    /// Did it get less at the last tick, because the node is short? No margin mends that.
+    short: bool,
+}
+
+/// What the law wants for one workload, before the node's word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CpuWant {
+    from: f64,
+    /// In cores; `None` while use is unknown.
+    target: Option<f64>,
+    demand: f64,
+    floor: f64,
+    ceiling: f64,
+    censored: bool,
+    claim: f64,
+    reasons: Vec<Reason>,
+    passed: Passed,
+}
+
+impl CpuWant {
+    /// What the workload asks of the node. One that may not be touched keeps all it takes.
+    #[must_use]
+    pub fn claim(&self, weight: f64, policy: &Policy) -> Claim {
+        Claim {
+            wanted: self.claim,
+            floor: if policy.hands_off {
+                self.claim
+            } else {
+                self.floor
+            },
+            weight,
+        }
+    }
+
+    /// Is demand cut off, so that what is really wanted is unknown?
+    #[must_use]
+    pub fn censored(&self) -> bool {
+        self.censored
+    }
+
+    /// What the tick was like under the limit on paper.
+    pub(super) fn passed(&self) -> Passed {
+        self.passed
+    }
 }
 
 impl Default for CpuState {
@@ -54,85 +107,157 @@ impl Default for CpuState {
         Self {
             peak: PeakWindow::new(PEAK_TICKS),
             guard: Guard::default(),
+            applied: Applied::default(),
+            feedback: Feedback::default(),
+            paper: Paper::default(),
+            wanted: None,
+            short: false,
         }
     }
 }
 
-/// Decides on `cpu.max`; `None` where there is no such limit to decide on.
-#[must_use]
-pub fn decide_cpu(state: &mut CpuState, input: &CpuInput<'_>) -> Option<Decision> {
-    let used = input
-        .usage
-        .cpu
-        .map(|cpu| cpu.0)
-        .filter(|cores| cores.is_finite());
-    if let Some(cores) = used {
-        state.peak.push(input.now, cores);
-    }
-    let from = input
-        .limit
-        .map(|limit| limit.0)
-        .filter(|cores| *cores >= 0.0)?;
-    state.guard.see(input.now, from);
+impl CpuState {
+    /// What `cpu.max` should be; `None` where there is no such limit to decide on.
+    #[must_use]
+    pub fn want(&mut self, input: &CpuInput<'_>, pool: &mut Pool) -> Option<CpuWant> {
+        let (now, policy) = (input.now, input.policy);
+        let used = input
+            .usage
+            .cpu
+            .map(|cpu| cpu.0)
+            .filter(|cores| cores.is_finite());
+        if let Some(cores) = used {
+            self.peak.push(now, cores);
+            self.guard.known(now, policy);
+        }
+        let from = input
+            .limit
+            .map(|limit| limit.0)
+            .filter(|cores| *cores >= 0.0)?;
+        self.guard.see(now, from);
+        self.applied.see(from, QUANTUM);
+        let passed = self.paper.pass(now, from, self.applied.ours());
 
-    let policy = input.policy;
-    let ceiling = input
-        .node
-        .0
-        .min(policy.cpu_ceiling.map_or(f64::INFINITY, |cores| cores.0));
-    let floor = policy.cpu_floor.0.max(QUANTUM).min(ceiling);
-    let mut reasons = Vec::new();
-    let (to, action) = if used.is_none() {
-        reasons.push(Reason::NoData);
-        (from, Action::Hold)
-    } else {
-        let demand = demand(
-            input.now,
-            &state.peak,
+        let ceiling = input
+            .node
+            .0
+            .min(policy.cpu_ceiling.map_or(f64::INFINITY, |cores| cores.0));
+        // Up to what can be written, so that a share in whole quanta never crosses it.
+        let floor = (policy.cpu_floor.0 / QUANTUM - 1e-6).ceil().max(1.0) / QUANTUM.recip();
+        let floor = floor.min(ceiling);
+        let mut want = CpuWant {
+            from,
+            target: None,
+            demand: 0.0,
+            floor,
+            ceiling,
+            censored: false,
+            claim: 0.0,
+            reasons: pool.reasons(),
+            passed,
+        };
+        if used.is_some() {
+            self.wanted = Some(self.target(input, &mut want));
+            want.target = self.wanted;
+        }
+        want.claim = self.wanted.unwrap_or(floor);
+        Some(want)
+    }
+
+    /// The target by demand, margin and bounds.
+    fn target(&mut self, input: &CpuInput<'_>, want: &mut CpuWant) -> f64 {
+        let (now, policy) = (input.now, input.policy);
+        let reasons = &mut want.reasons;
+        want.demand = demand(
+            now,
+            &self.peak,
             input.forecast,
             HORIZON,
-            input.policy.quantile,
-            &mut reasons,
+            policy.quantile,
+            reasons,
         );
-        let mut target = bounded(demand, floor, ceiling, &mut reasons) * (1.0 + policy.cpu_margin);
+        let censored = Censored::of(input.usage, want.from, policy);
+        want.censored = censored.is_some();
+        let bounds = Bounds::new(
+            policy.cpu_margin,
+            policy.cpu_margin_min,
+            policy.cpu_margin_max,
+        );
+        if self.applied.ours() && !self.short {
+            let outcome = Outcome {
+                stalled: want.censored,
+                far: censored.is_some_and(|found| found.share >= FAR),
+                killed: false,
+            };
+            self.feedback.learn(now, outcome, bounds);
+        }
+        let fraction = self.feedback.margin(bounds);
+        let mut target = bounded(want.demand, want.floor, want.ceiling, reasons) * (1.0 + fraction);
+        self.feedback.tell(bounds, reasons);
         reasons.push(Reason::Margin {
-            fraction: policy.cpu_margin,
+            fraction,
             value: target,
         });
-        let share = input.usage.throttled_share.unwrap_or(0.0);
-        let censored = share > THROTTLED && from.is_finite();
-        if censored {
-            let factor = if share > THROTTLED_HARD {
-                GROWTH_HARD
-            } else {
-                GROWTH
-            };
-            target = target.max(from * factor);
+        if let Some(Censored { share, factor }) = censored {
+            target = target.max(want.from * factor);
             reasons.push(Reason::Throttled {
                 share,
                 factor,
                 value: target,
             });
         }
-        let proposal = Proposal {
-            now: input.now,
-            from,
-            target: capped(target, ceiling, &mut reasons),
-            floor,
-            ceiling,
-            quantum: QUANTUM,
-            urgent: censored || demand > from,
-            veto: censored,
+        capped(target, want.ceiling, reasons)
+    }
+
+    /// Decides, given the share of a node that is short.
+    #[must_use]
+    pub fn settle(&mut self, input: &CpuInput<'_>, want: CpuWant, share: &Share) -> Decision {
+        let CpuWant {
+            from, mut reasons, ..
+        } = want;
+        self.short = !share.grant.whole;
+        let (to, action) = match want.target {
+            None => {
+                reasons.push(Reason::NoData);
+                (from, Action::Hold)
+            }
+            Some(target) => {
+                let cap = share.cap(target, input.now, &mut reasons);
+                let proposal = Proposal {
+                    now: input.now,
+                    from,
+                    target: target.min(cap),
+                    floor: want.floor,
+                    ceiling: want.ceiling,
+                    share: cap,
+                    quantum: QUANTUM,
+                    urgent: want.censored || want.demand > from,
+                    veto: want.censored,
+                };
+                self.paper.follow(proposal, want.demand, input.policy);
+                if input.policy.hands_off {
+                    reasons.push(Reason::HandsOff);
+                    (from, Action::Hold)
+                } else {
+                    self.guard.judge(proposal, input.policy, &mut reasons)
+                }
+            }
         };
-        state.guard.judge(proposal, policy, &mut reasons)
-    };
-    Some(Decision {
-        workload: input.workload,
-        knob: Knob::CpuMax,
-        at: input.now,
-        from: Some(from),
-        to,
-        action,
-        reasons,
-    })
+        self.applied.decided(to, action);
+        self.feedback.moves(input.now, action);
+        Decision {
+            workload: input.workload,
+            knob: Knob::CpuMax,
+            at: input.now,
+            from: Some(from),
+            to,
+            action,
+            reasons,
+        }
+    }
+
+    /// Is the quota in force one that was decided here?
+    pub(super) fn ours(&self) -> bool {
+        self.applied.ours()
+    }
 }

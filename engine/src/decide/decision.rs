@@ -9,6 +9,10 @@ use crate::units::{CgroupId, Timestamp};
 pub enum Knob {
     /// `cpu.max`, value in cores.
     CpuMax,
+    /// `cpu.max.burst`, value in microseconds of CPU time.
+    CpuBurst,
+    /// `cpu.weight`, value from 1 to 10000.
+    CpuWeight,
     /// `memory.high`, value in bytes.
     MemoryHigh,
     /// `memory.max`, value in bytes.
@@ -26,9 +30,9 @@ pub enum Action {
     Hold,
 }
 
-/// One step of the argument, with its numbers. Values are cores for CPU and bytes for memory;
-/// [`Reason::describe`] prints them with units.
-#[derive(Debug, Clone, PartialEq)]
+/// One step of the argument, with its numbers. Values are in the knob's unit;
+/// [`Reason::describe`] prints them with it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reason {
     /// The forecast peak.
     Forecast {
@@ -64,6 +68,59 @@ pub enum Reason {
         /// The target with it.
         value: f64,
     },
+    /// What happened here before has moved the margin.
+    Learned {
+        /// Room that policy begins with, as a fraction.
+        base: f64,
+        /// Room as it is now.
+        fraction: f64,
+    },
+    /// The node is short, and this is the workload's fair share.
+    Share {
+        /// The share.
+        value: f64,
+        /// What it wanted.
+        wanted: f64,
+    },
+    /// Lent from the node's reserve on top of the share.
+    Lease {
+        /// How much was lent.
+        amount: f64,
+        /// Until when, in seconds from now.
+        left_s: f64,
+        /// The share with it.
+        value: f64,
+    },
+    /// Burst credit from how far apart the quantiles of the forecast are.
+    Spread {
+        /// The median peak, in cores.
+        low: f64,
+        /// The highest quantile of the peak, in cores.
+        high: f64,
+        /// The credit in microseconds.
+        value: f64,
+    },
+    /// Burst credit never exceeds this part of the quota.
+    QuotaPart {
+        /// The part as a fraction.
+        fraction: f64,
+        /// The credit in microseconds.
+        value: f64,
+    },
+    /// The node is short, and a credit would be spent at the cost of others.
+    NoCredit,
+    /// What policy says.
+    PolicyWeight {
+        /// The weight.
+        value: f64,
+    },
+    /// The weight alone would not give the guaranteed floor while the node is short.
+    FloorLift {
+        /// How many times the weight is raised.
+        factor: f64,
+        /// The weight after it.
+        value: f64,
+    },
     /// Policy floor reached.
     Floor {
         /// The floor.
@@ -93,6 +150,13 @@ pub enum Reason {
         /// The target after the raise.
         value: f64,
     },
+    /// Tasks spent their time on freeing memory: no lowering, raise instead.
+    ReclaimStall {
+        /// Seconds per second of the last tick, summed over tasks.
+        share: f64,
+        /// The target after the raise.
+        value: f64,
+    },
     /// The working set ran into `memory.high` in the last tick: no lowering, raise instead.
     AtLimit {
         /// How often.
@@ -107,6 +171,21 @@ pub enum Reason {
         /// The `memory.max` that waits.
         wanted: f64,
     },
+    /// Lowering memory hurt, so the limit goes back towards where it was.
+    Reverted {
+        /// Where it goes.
+        value: f64,
+    },
+    /// Lowering memory hurt not long ago: no lowering yet.
+    AfterHarm {
+        /// Seconds until it may fall.
+        left_s: f64,
+    },
+    /// `memory.max` has just been lowered: nothing falls until it was quiet for a while.
+    Checking {
+        /// Seconds until it may fall.
+        left_s: f64,
+    },
     /// Raised not long ago: no lowering yet.
     Cooldown {
         /// Seconds until it may fall.
@@ -117,6 +196,15 @@ pub enum Reason {
         /// Seconds until it may fall.
         left_s: f64,
     },
+    /// Use was unknown for too long: no lowering yet.
+    Stale {
+        /// Seconds without data.
+        gap_s: f64,
+        /// Seconds until it may fall.
+        left_s: f64,
+    },
+    /// Policy says that nothing here is touched.
+    HandsOff,
     /// The change would be too small to be worth a write.
     Hysteresis {
         /// The change as a fraction of the limit in force.
@@ -160,6 +248,8 @@ impl Knob {
     pub const fn file(self) -> &'static str {
         match self {
             Self::CpuMax => "cpu.max",
+            Self::CpuBurst => "cpu.max.burst",
+            Self::CpuWeight => "cpu.weight",
             Self::MemoryHigh => "memory.high",
             Self::MemoryMax => "memory.max",
         }

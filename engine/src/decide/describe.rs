@@ -4,7 +4,7 @@ use super::{Knob, Reason};
 use crate::units::{Bytes, Cores};
 
 impl Reason {
-    /// One plain sentence. `knob` gives the unit of the values: cores or bytes.
+    /// One plain sentence. `knob` gives the unit of the values.
     #[must_use]
     pub fn describe(&self, knob: Knob) -> String {
         let amount = |value: f64| amount(knob, value);
@@ -38,6 +38,42 @@ impl Reason {
                     amount(value)
                 )
             }
+            Self::Learned { base, fraction } => format!(
+                "what happened here moved the margin from {} to {}",
+                percent(base),
+                percent(fraction)
+            ),
+            Self::Share { value, wanted } => format!(
+                "the node is short: the fair share of the {} wanted is {}",
+                amount(wanted),
+                amount(value)
+            ),
+            Self::Lease {
+                amount: lent,
+                left_s,
+                value,
+            } => format!(
+                "the reserve lends {} for {left_s:.1} s: {}",
+                amount(lent),
+                amount(value)
+            ),
+            Self::Spread { low, high, value } => format!(
+                "peaks lie between {} and {}: a credit of {}",
+                Cores(low),
+                Cores(high),
+                amount(value)
+            ),
+            Self::QuotaPart { fraction, value } => format!(
+                "not above {} of the quota: {}",
+                percent(fraction),
+                amount(value)
+            ),
+            Self::NoCredit => "the node is short: no burst credit".to_owned(),
+            Self::PolicyWeight { value } => format!("policy gives a weight of {}", amount(value)),
+            Self::FloorLift { factor, value } => format!(
+                "the node is short, and the guaranteed floor needs {factor:.1} times the weight: {}",
+                amount(value)
+            ),
             Self::Floor { value } => format!("not below the floor of {}", amount(value)),
             Self::Ceiling { value } => format!("not above the ceiling of {}", amount(value)),
             Self::WorkingSet { value } => {
@@ -53,6 +89,11 @@ impl Reason {
                 percent(share),
                 amount(value)
             ),
+            Self::ReclaimStall { share, value } => format!(
+                "tasks spent {} of the time on freeing memory: raise to {}",
+                percent(share),
+                amount(value)
+            ),
             Self::AtLimit { hits, value } => format!(
                 "the working set ran into memory.high {hits} {}: raise to {}",
                 if hits == 1 { "time" } else { "times" },
@@ -63,12 +104,25 @@ impl Reason {
                 amount(wanted),
                 amount(current)
             ),
+            Self::Reverted { value } => {
+                format!("lowering it hurt: back to {}", amount(value))
+            }
+            Self::AfterHarm { left_s } => {
+                format!("lowering it hurt not long ago: no lowering for another {left_s:.1} s")
+            }
+            Self::Checking { left_s } => {
+                format!("memory.max has just been lowered: no lowering for another {left_s:.1} s")
+            }
             Self::Cooldown { left_s } => {
                 format!("raised not long ago: no lowering for another {left_s:.1} s")
             }
             Self::Warmup { left_s } => {
                 format!("still new: no lowering for another {left_s:.1} s")
             }
+            Self::Stale { gap_s, left_s } => {
+                format!("use was unknown for {gap_s:.1} s: no lowering for another {left_s:.1} s")
+            }
+            Self::HandsOff => "policy says hands off".to_owned(),
             Self::Hysteresis { change, needed } => format!(
                 "a change of {} is too small to make, {} is needed",
                 percent(change),
@@ -91,6 +145,8 @@ fn amount(knob: Knob, value: f64) -> String {
     }
     match knob {
         Knob::CpuMax => Cores(value).to_string(),
+        Knob::CpuBurst => format!("{:.1} ms", value / 1000.0),
+        Knob::CpuWeight => format!("{value:.0}"),
         Knob::MemoryHigh | Knob::MemoryMax => Bytes(value.max(0.0) as u64).to_string(),
     }
 }
@@ -117,6 +173,23 @@ mod tests {
         assert_eq!(
             reason.describe(Knob::CpuMax),
             "not above the ceiling of 2.00 cores"
+        );
+    }
+
+    #[test]
+    fn credit_is_a_time_and_weight_a_plain_number() {
+        let reason = Reason::Spread {
+            low: 0.5,
+            high: 0.75,
+            value: 25_000.0,
+        };
+        assert_eq!(
+            reason.describe(Knob::CpuBurst),
+            "peaks lie between 0.50 cores and 0.75 cores: a credit of 25.0 ms"
+        );
+        assert_eq!(
+            Reason::PolicyWeight { value: 400.0 }.describe(Knob::CpuWeight),
+            "policy gives a weight of 400"
         );
     }
 

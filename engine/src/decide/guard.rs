@@ -1,5 +1,6 @@
 //! Pace: when and how far a limit may move. Both laws use it, so no law can forget a guard.
 
+use super::stale::Fresh;
 use super::{Action, Reason};
 use crate::policy::Policy;
 use crate::units::Timestamp;
@@ -8,6 +9,7 @@ use crate::units::Timestamp;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Guard {
     first_seen: Option<Timestamp>,
+    fresh: Fresh,
     last_raise: Option<Timestamp>,
     /// The highest value that would be no surprise: in force, or decided at the last tick.
     expected: Option<f64>,
@@ -23,6 +25,9 @@ pub(super) struct Proposal {
     /// Lower and upper bound of what may be set.
     pub floor: f64,
     pub ceiling: f64,
+    /// The fair share while the node is short, infinite else. What is above it falls at once:
+    /// neither a veto nor the rest after a raise may keep what others are promised.
+    pub share: f64,
     /// Values are multiples of this (unless a bound is not).
     pub quantum: f64,
     /// Rise even if the change is small.
@@ -44,13 +49,23 @@ impl Guard {
         self.expected = Some(from);
     }
 
+    /// Notes that use is known, at each tick at which it is.
+    pub(super) fn known(&mut self, now: Timestamp, policy: &Policy) {
+        self.fresh.known(now, policy.stale_s);
+    }
+
     /// The value to set and what that is, with the reasons that changed the proposal.
     pub(super) fn judge(
         &mut self,
-        proposal: Proposal,
+        mut proposal: Proposal,
         policy: &Policy,
         reasons: &mut Vec<Reason>,
     ) -> (f64, Action) {
+        let bound = proposal.ceiling;
+        // Whole quanta, so that all shares together stay within what there is.
+        let share = (proposal.share / proposal.quantum + 1e-6).floor() / proposal.quantum.recip();
+        proposal.ceiling = bound.min(share);
+        proposal.floor = proposal.floor.min(proposal.ceiling);
         let Proposal {
             now,
             from,
@@ -59,7 +74,7 @@ impl Guard {
             ..
         } = proposal;
         let wanted = in_bounds(proposal.target, &proposal);
-        let outside = from < proposal.floor || from > ceiling;
+        let outside = from < proposal.floor || from > bound;
         let change = (wanted - from).abs();
         // Against an infinite limit no change is small.
         let needed = if from.is_finite() {
@@ -67,7 +82,9 @@ impl Guard {
         } else {
             0.0
         };
-        if change < needed.max(quantum / 2.0) && !outside && !(proposal.urgent && wanted > from) {
+        // A share that grew by a hair is no help to anybody, however urgent it is.
+        let urgent = proposal.urgent && wanted > from && wanted < share;
+        if change < needed.max(quantum / 2.0) && !outside && !urgent {
             if change >= quantum / 2.0 {
                 reasons.push(Reason::Hysteresis {
                     change: change / from,
@@ -81,10 +98,11 @@ impl Guard {
             self.expected = Some(wanted);
             return (wanted, Action::Raise);
         }
-        if proposal.veto {
+        let surplus = from > share;
+        if proposal.veto && !surplus {
             return (from, Action::Hold);
         }
-        if let Some(rest) = self.rest(now, policy) {
+        if let Some(rest) = self.rest(now, policy, surplus) {
             reasons.push(rest);
             return (from, Action::Hold);
         }
@@ -103,8 +121,9 @@ impl Guard {
         (wanted, Action::Lower)
     }
 
-    /// Why the limit may not fall yet, if so.
-    fn rest(&self, now: Timestamp, policy: &Policy) -> Option<Reason> {
+    /// Why the limit may not fall yet, if so. What others are owed does not wait for a raise to
+    /// have rested.
+    fn rest(&self, now: Timestamp, policy: &Policy, surplus: bool) -> Option<Reason> {
         let left = |since: Option<Timestamp>, span_s: f64| {
             since
                 .map(|at| span_s - now.seconds_since(at))
@@ -112,6 +131,12 @@ impl Guard {
         };
         if let Some(left_s) = left(self.first_seen, policy.warmup_s) {
             return Some(Reason::Warmup { left_s });
+        }
+        if let Some((gap_s, left_s)) = self.fresh.frozen(now, policy.warmup_s) {
+            return Some(Reason::Stale { gap_s, left_s });
+        }
+        if surplus {
+            return None;
         }
         left(self.last_raise, policy.cooldown_s).map(|left_s| Reason::Cooldown { left_s })
     }
@@ -160,6 +185,7 @@ mod tests {
             target,
             floor: 0.05,
             ceiling: 8.0,
+            share: f64::INFINITY,
             quantum: 0.01,
             urgent: false,
             veto: false,
@@ -213,10 +239,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_above_the_share_falls_at_once_even_under_a_veto() {
+        let mut hog = proposal(60, 6.0, 7.0);
+        (hog.share, hog.veto, hog.urgent) = (2.005, true, true);
+        let (to, action, _) = judge(hog);
+        assert_eq!(action, Action::Lower);
+        assert!((to - 2.0).abs() < 1e-9, "in whole quanta: {to}");
+        hog.now = Timestamp(5_000_000_000);
+        assert_eq!(judge(hog).1, Action::Hold, "new all the same");
+    }
+
+    #[test]
     fn below_the_floor_rises_even_if_the_change_is_small() {
         let mut low = proposal(60, 0.99, 1.0);
         low.floor = 1.0;
         assert_eq!(judge(low).1, Action::Raise);
+    }
+
+    #[test]
+    fn after_a_gap_in_the_data_nothing_falls_for_the_warm_up() {
+        let policy = Policy::default();
+        let mut guard = Guard::default();
+        guard.see(Timestamp(0), 4.0);
+        guard.known(Timestamp(0), &policy);
+        guard.known(Timestamp(1_000_000_000), &policy);
+        let judged = |guard: &mut Guard, s: u64| {
+            let at = proposal(s, 4.0, 1.0);
+            guard.see(at.now, 4.0);
+            guard.known(at.now, &policy);
+            let mut reasons = Vec::new();
+            (guard.judge(at, &policy, &mut reasons).1, reasons)
+        };
+        let (action, reasons) = judged(&mut guard, 60);
+        assert_eq!(action, Action::Hold);
+        assert!(matches!(reasons[..], [Reason::Stale { gap_s, .. }] if gap_s > 58.0));
+        assert_eq!(judged(&mut guard, 68).0, Action::Hold);
+        assert_eq!(judged(&mut guard, 75).0, Action::Lower);
     }
 
     #[test]

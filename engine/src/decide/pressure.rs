@@ -20,6 +20,8 @@ pub(super) enum Pressure {
     AtLimit { hits: u64 },
     /// Tasks stalled longer than policy allows.
     Stalled { share: f64 },
+    /// Tasks spent longer on freeing memory than policy allows, and no stall is known.
+    Reclaiming { share: f64 },
 }
 
 impl Pressure {
@@ -35,8 +37,15 @@ impl Pressure {
         if hits > 0 && working_set >= limit * LIMIT_FILLED {
             return Some(Self::AtLimit { hits });
         }
-        let share = usage.memory_stall_share?;
-        (share > policy.memory_stall_veto).then_some(Self::Stalled { share })
+        let above = |share: &f64| *share > policy.memory_stall_veto;
+        match usage.memory_stall_share {
+            // The kernel counts reclaim as a stall, so where it says how much, that is enough.
+            Some(share) => above(&share).then_some(Self::Stalled { share }),
+            None => {
+                let share = usage.reclaim.filter(above)?;
+                Some(Self::Reclaiming { share })
+            }
+        }
     }
 
     /// The raised target and why; `None` if there is no finite limit to grow from.
@@ -57,6 +66,10 @@ impl Pressure {
             Self::Stalled { share } => {
                 let value = grown(STALL_GROWTH);
                 (value, Reason::MemoryStall { share, value })
+            }
+            Self::Reclaiming { share } => {
+                let value = grown(STALL_GROWTH);
+                (value, Reason::ReclaimStall { share, value })
             }
         })
     }

@@ -4,6 +4,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, reason = "shared by several test crates")]
 
+pub mod node;
 pub mod saved;
 
 use llmos_engine::decide::{Action, Decision, Knob};
@@ -145,6 +146,8 @@ impl World {
         {
             match decision.knob {
                 Knob::CpuMax => self.limits.cpu = Some(Cores(decision.to)),
+                Knob::CpuBurst => self.limits.cpu_burst_us = Some(decision.to as u64),
+                Knob::CpuWeight => self.limits.cpu_weight = Some(decision.to as u64),
                 Knob::MemoryHigh => self.limits.memory_high = bytes(decision.to),
                 Knob::MemoryMax => self.limits.memory_max = bytes(decision.to),
             }

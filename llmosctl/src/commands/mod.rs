@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod model;
+pub mod policy;
 pub mod record;
 pub mod recording;
 pub mod replay;

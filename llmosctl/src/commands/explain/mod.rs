@@ -12,7 +12,7 @@ use crate::error::CtlError;
 use crate::find;
 use crate::style::{Paint, Style};
 use crate::time;
-use crate::units::{bytes, cores, duration, percent, plain, rate, whole_bytes};
+use crate::units::{ABSENT, bytes, cores, duration, percent, plain, rate, whole_bytes};
 
 /// Changes that are shown; `--json` has all.
 const CHANGES: usize = 10;
@@ -166,22 +166,28 @@ fn changed(change: &Decision, now_ms: u64) -> String {
 
 /// `1.00 -> 1.50 cores, raise, applied`.
 fn moved(decision: &Decision) -> String {
-    let (from, to, unit) = if decision.knob.starts_with("cpu") {
-        (cores(decision.from), cores(Some(decision.to)), " cores")
-    } else {
-        (bytes(decision.from), bytes(Some(decision.to)), "")
+    let (show, unit): (fn(Option<f64>) -> String, &str) = match decision.knob.as_str() {
+        "cpu.max.burst" => (whole, " us"),
+        "cpu.weight" => (whole, ""),
+        knob if knob.starts_with("cpu") => (cores, " cores"),
+        _ => (bytes, ""),
     };
     format!(
-        "{} -> {to}{unit}, {}, {}",
-        limit(from, ""),
+        "{} -> {}{unit}, {}, {}",
+        limit(show(decision.from), ""),
+        show(Some(decision.to)),
         plain(&decision.action),
         plain(&decision.outcome)
     )
 }
 
+fn whole(value: Option<f64>) -> String {
+    value.map_or_else(|| ABSENT.to_owned(), |value| format!("{value:.0}"))
+}
+
 /// A limit that is absent is `max` or unreadable; the status says which.
 fn limit(text: String, unit: &str) -> String {
-    if text == crate::units::ABSENT {
+    if text == ABSENT {
         "none".to_owned()
     } else {
         text + unit

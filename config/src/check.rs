@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::http::Uri;
-use llmos_engine::policy::{Mode, Policy};
+use hyper::Uri;
+use llmos_engine::policy::Mode;
 use tracing_subscriber::EnvFilter;
 
-use super::error::ConfigError;
-use super::origin::Origins;
-use super::raw::Raw;
-use super::rules::Rules;
-use super::{Budget, Config, Coordinator, Forecast, Metrics, Model, Probes};
+use crate::error::ConfigError;
+use crate::node;
+use crate::origin::Origins;
+use crate::raw::Raw;
+use crate::rules::Rules;
+use crate::{Budget, Config, Coordinator, Forecast, Metrics, Model, Probes};
 
-pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> {
+pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> {
     let wrong = |key: &str, value: String, expected: &str| ConfigError::Invalid {
         key: key.to_owned(),
         value,
@@ -125,8 +126,12 @@ pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
             "0.001 to 1024 cores",
         ));
     }
-    let policy = raw.policy.over(&Policy::default(), "policy", &origins)?;
-    let rules = Rules::new(policy, &raw.workload, &origins)?;
+    let node = node::checked(&raw.node, &origins)?;
+    let mut errors = Vec::new();
+    let rules = Rules::new(&raw.policy, &raw.workload, &origins, &mut errors);
+    if let Some(first) = errors.into_iter().next() {
+        return Err(first);
+    }
     Ok(Config {
         mode,
         tick: Duration::from_millis(tick_ms),
@@ -158,6 +163,7 @@ pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
             near_quota_share,
         },
         budget: Budget { cpu_cores },
+        node,
         rules,
         origins,
     })

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::origin::Origin;
+use crate::origin::Origin;
 
 /// Exit code for a configuration that cannot be used (`EX_USAGE` of `sysexits.h`).
 pub const EXIT_CONFIG: u8 = 64;

@@ -1,13 +1,16 @@
 //! The agent's configuration: flags over environment over file over defaults, checked before
-//! anything starts.
+//! anything starts. A crate of its own, because the command line checks such files, too.
 
 mod check;
 mod cli;
 mod error;
 mod keys;
 mod layers;
+mod node;
 mod origin;
 mod policy;
+mod preset;
+mod problems;
 mod raw;
 mod rules;
 mod show;
@@ -20,12 +23,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmos_engine::policy::{Mode, Policy};
+use llmos_engine::policy::{Mode, NodePolicy, Policy};
 
 pub use cli::Cli;
 pub use error::{ConfigError, EXIT_CONFIG};
 pub use origin::{Origin, Origins};
+pub use problems::{NodeSize, problems};
 pub use rules::{Rule, Rules};
+pub use size::bytes;
 
 /// Everything that can be set.
 #[derive(Debug)]
@@ -58,6 +63,8 @@ pub struct Config {
     pub probes: Probes,
     /// What the agent may cost.
     pub budget: Budget,
+    /// How the node is shared.
+    pub node: NodePolicy,
     /// Policies and opt-ins.
     pub rules: Rules,
     /// Where each setting came from.

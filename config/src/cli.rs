@@ -39,7 +39,7 @@ pub struct Cli {
 
 impl Cli {
     /// The settings made by flags: key, flag, value.
-    pub(super) fn settings(&self) -> Vec<(&'static str, &'static str, String)> {
+    pub(crate) fn settings(&self) -> Vec<(&'static str, &'static str, String)> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         [
             ("mode", "--mode", self.mode.clone()),

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use llmos_engine::policy::Mode;
 
-use super::origin::{Origin, Origins};
-use super::{Config, policy};
+use crate::origin::{Origin, Origins};
+use crate::{Config, policy};
 
-pub(super) fn config(config: &Config) -> String {
+pub(crate) fn config(config: &Config) -> String {
     let mut page = Page {
         text: String::new(),
         origins: &config.origins,
@@ -71,7 +71,17 @@ pub(super) fn config(config: &Config) -> String {
     );
     page.section("[budget]");
     page.line("budget.", "cpu_cores", Some(float(config.budget.cpu_cores)));
+    page.section("[node]");
+    let node = &config.node;
+    page.line("node.", "cpu_reserve", Some(float(node.cpu_reserve)));
+    page.line("node.", "memory_reserve", Some(float(node.memory_reserve)));
+    page.line("node.", "lease_s", Some(float(node.lease_s)));
     page.section("[policy]");
+    page.line(
+        "policy.",
+        "preset",
+        Some(quoted(config.rules.base_preset().name())),
+    );
     for (key, value) in policy::printed(config.rules.base()) {
         page.line("policy.", key, value);
     }
@@ -80,6 +90,9 @@ pub(super) fn config(config: &Config) -> String {
         let place = format!("workload[{at}].");
         page.line(&place, "match", Some(quoted(&rule.pattern)));
         page.line(&place, "enforce", Some(rule.enforce.to_string()));
+        if let Some(preset) = rule.preset {
+            page.line(&place, "preset", Some(quoted(preset.name())));
+        }
         for (key, value) in policy::printed(&rule.policy) {
             if *config.origins.of(&format!("{place}{key}")) != Origin::Default {
                 page.line(&place, key, value);

@@ -1,7 +1,7 @@
 //! Every key that may be set, and the nearest right name for one that may not.
 
 /// Keys outside of any section.
-pub(super) const TOP: [&str; 8] = [
+pub(crate) const TOP: [&str; 8] = [
     "mode",
     "tick_ms",
     "node_name",
@@ -13,26 +13,36 @@ pub(super) const TOP: [&str; 8] = [
 ];
 
 /// Keys of `[policy]`, which each `[[workload]]` may set too.
-pub(super) const POLICY: [&str; 15] = [
+pub(crate) const POLICY: [&str; 25] = [
+    "preset",
+    "hands_off",
     "cpu_floor_cores",
     "cpu_ceiling_cores",
     "cpu_margin",
+    "cpu_margin_min",
+    "cpu_margin_max",
+    "cpu_throttle_tolerance",
+    "cpu_burst",
+    "cpu_weight",
     "memory_floor",
     "memory_ceiling",
     "memory_margin",
+    "memory_margin_min",
+    "memory_margin_max",
     "memory_max_margin",
     "quantile",
     "cooldown_s",
     "hysteresis",
     "max_step_down",
     "warmup_s",
+    "stale_s",
     "memory_stall_veto",
     "oom_bump",
     "oom_half_life_s",
 ];
 
 /// Sections and their keys.
-pub(super) const SECTIONS: [(&str, &[&str]); 7] = [
+pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
     ("coordinator", &["address", "queue_reports"]),
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
@@ -50,16 +60,17 @@ pub(super) const SECTIONS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("budget", &["cpu_cores"]),
+    ("node", &["cpu_reserve", "memory_reserve", "lease_s"]),
     ("policy", &POLICY),
 ];
 
 /// Keys of a `[[workload]]`, beside those of the policy.
-pub(super) const WORKLOAD: [&str; 2] = ["match", "enforce"];
+pub(crate) const WORKLOAD: [&str; 2] = ["match", "enforce"];
 /// The name of the list of workload rules.
-pub(super) const WORKLOADS: &str = "workload";
+pub(crate) const WORKLOADS: &str = "workload";
 
 /// All keys that hold one value, as `section.key`; these can be set in the environment too.
-pub(super) fn scalars() -> impl Iterator<Item = String> {
+pub(crate) fn scalars() -> impl Iterator<Item = String> {
     let top = TOP.into_iter().map(str::to_owned);
     let in_sections = SECTIONS
         .into_iter()
@@ -68,7 +79,7 @@ pub(super) fn scalars() -> impl Iterator<Item = String> {
 }
 
 /// What may stand at a place: `""` is the top, else a section, or `workload` for a rule.
-pub(super) fn known_at(place: &str) -> Vec<&'static str> {
+pub(crate) fn known_at(place: &str) -> Vec<&'static str> {
     match place {
         "" => TOP
             .into_iter()
@@ -85,7 +96,7 @@ pub(super) fn known_at(place: &str) -> Vec<&'static str> {
 }
 
 /// The name that was most likely meant; `None` when nothing is like it.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|right| (strsim::jaro_winkler(name, right), right))

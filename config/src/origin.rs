@@ -40,7 +40,7 @@ pub struct Origins {
 }
 
 impl Origins {
-    pub(super) fn set(&mut self, key: impl Into<String>, origin: Origin) {
+    pub(crate) fn set(&mut self, key: impl Into<String>, origin: Origin) {
         self.by_key.insert(key.into(), origin);
     }
 

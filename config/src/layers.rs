@@ -7,11 +7,11 @@ use serde::Deserialize as _;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-use super::cli::Cli;
-use super::error::ConfigError;
-use super::keys;
-use super::origin::{Origin, Origins};
-use super::raw::Raw;
+use crate::cli::Cli;
+use crate::error::ConfigError;
+use crate::keys;
+use crate::origin::{Origin, Origins};
+use crate::raw::Raw;
 
 /// Read if it exists and no other file is named.
 const DEFAULT_FILE: &str = "/etc/llmos/agent.toml";
@@ -27,7 +27,7 @@ const NOT_OURS: [&str; 4] = [
 ];
 
 /// The settings of all layers, and where they came from.
-pub(super) fn read(
+pub(crate) fn read(
     cli: &Cli,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(Raw, Origins), ConfigError> {
@@ -71,47 +71,69 @@ fn file_text(
 
 /// Checks every key of the file, notes its line, and checks the types.
 fn file(path: &Path, text: &str, origins: &mut Origins) -> Result<Table, ConfigError> {
+    let mut errors = Vec::new();
+    let table = whole_file(path, text, origins, &mut errors);
+    match (errors.into_iter().next(), table) {
+        (None, Some(table)) => Ok(table),
+        (Some(error), _) => Err(error),
+        (None, None) => Ok(Table::new()),
+    }
+}
+
+/// All that is wrong with keys and types; the table when there is nothing.
+pub(crate) fn whole_file(
+    path: &Path,
+    text: &str,
+    origins: &mut Origins,
+    errors: &mut Vec<ConfigError>,
+) -> Option<Table> {
     let syntax = |error: &toml::de::Error| ConfigError::Syntax {
         path: path.to_owned(),
         line: line_at(text, error.span().map_or(0, |span| span.start)),
         message: one_line(error.message()),
     };
-    let parsed = DeTable::parse(text).map_err(|error| syntax(&error))?;
+    let parsed = DeTable::parse(text).map_err(|error| errors.push(syntax(&error)));
+    let parsed = parsed.ok()?;
     let mut keys = Keys {
         path,
         text,
         origins,
+        errors,
     };
-    keys.table(parsed.get_ref(), "", "")?;
-    toml::from_str::<Raw>(text).map_err(|error| syntax(&error))?;
-    toml::from_str(text).map_err(|error| syntax(&error))
+    keys.table(parsed.get_ref(), "", "");
+    if !errors.is_empty() {
+        return None;
+    }
+    let typed = toml::from_str::<Raw>(text).and_then(|_| toml::from_str(text));
+    typed.map_err(|error| errors.push(syntax(&error))).ok()
 }
 
 struct Keys<'a> {
     path: &'a Path,
     text: &'a str,
     origins: &'a mut Origins,
+    errors: &'a mut Vec<ConfigError>,
 }
 
 impl Keys<'_> {
     /// `place` is where the keys of the table are looked up, `prefix` what they are called.
-    fn table(&mut self, table: &DeTable<'_>, place: &str, prefix: &str) -> Result<(), ConfigError> {
+    fn table(&mut self, table: &DeTable<'_>, place: &str, prefix: &str) {
         let known = keys::known_at(place);
         for (key, value) in table {
             let line = line_at(self.text, key.span().start);
             let name = key.get_ref().as_ref();
             let full = format!("{prefix}{name}");
             if !known.contains(&name) {
-                let nearest = keys::nearest(name, known).map(str::to_owned);
-                let path = self.path.to_owned();
-                return Err(ConfigError::UnknownKey {
-                    path,
+                let nearest = keys::nearest(name, known.iter().copied()).map(str::to_owned);
+                self.errors.push(ConfigError::UnknownKey {
+                    path: self.path.to_owned(),
                     line,
                     key: full,
                     nearest,
                 });
+                continue;
             }
-            self.value(value, name, place, &full)?;
+            self.value(value, name, place, &full);
             self.origins.set(
                 full,
                 Origin::File {
@@ -120,29 +142,21 @@ impl Keys<'_> {
                 },
             );
         }
-        Ok(())
     }
 
-    fn value(
-        &mut self,
-        value: &Spanned<DeValue<'_>>,
-        name: &str,
-        place: &str,
-        full: &str,
-    ) -> Result<(), ConfigError> {
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, name: &str, place: &str, full: &str) {
         match value.get_ref() {
             DeValue::Table(inner) if place.is_empty() => {
-                self.table(inner, name, &format!("{full}."))
+                self.table(inner, name, &format!("{full}."));
             }
             DeValue::Array(rules) if place.is_empty() && name == keys::WORKLOADS => {
                 for (at, rule) in rules.iter().enumerate() {
                     if let DeValue::Table(inner) = rule.get_ref() {
-                        self.table(inner, name, &format!("{full}[{at}]."))?;
+                        self.table(inner, name, &format!("{full}[{at}]."));
                     }
                 }
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 }

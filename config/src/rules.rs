@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use globset::{GlobBuilder, GlobMatcher};
-use llmos_engine::policy::Policy;
+use llmos_engine::policy::{Policy, Preset};
 
-use super::error::ConfigError;
-use super::origin::Origins;
-use super::raw::RawWorkload;
+use crate::error::ConfigError;
+use crate::origin::Origins;
+use crate::policy::RawPolicy;
+use crate::preset;
+use crate::raw::RawWorkload;
 
 /// Paths remembered at most; a node has some hundred cgroups.
 const CACHE: usize = 8192;
@@ -20,6 +22,8 @@ pub struct Rule {
     pub pattern: String,
     /// May the limits of what it matches be written?
     pub enforce: bool,
+    /// What the rule begins from, if not from `[policy]`.
+    pub preset: Option<Preset>,
     /// The policy with the rule's overrides.
     pub policy: Policy,
     glob: GlobMatcher,
@@ -28,6 +32,7 @@ pub struct Rule {
 /// The rules in their order, and the policy of what none of them matches.
 #[derive(Debug)]
 pub struct Rules {
+    base_preset: Preset,
     base: Policy,
     rules: Vec<Rule>,
     /// Index of the first matching rule, by path.
@@ -35,21 +40,32 @@ pub struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(
-        base: Policy,
+    /// The rules, as far as they are right; what is wrong with them goes to `errors`.
+    pub(crate) fn new(
+        base: &RawPolicy,
         raw: &[RawWorkload],
         origins: &Origins,
-    ) -> Result<Self, ConfigError> {
+        errors: &mut Vec<ConfigError>,
+    ) -> Self {
+        let base_preset = base.preset("policy", origins, errors).unwrap_or_default();
+        let standard = preset::policy(base_preset);
+        let base = base.over(&standard, "policy", origins, errors);
         let rules = raw
             .iter()
             .enumerate()
-            .map(|(at, raw)| rule(at, raw, &base, origins));
-        let rules = rules.collect::<Result<_, _>>()?;
-        Ok(Self {
-            base,
-            rules,
+            .filter_map(|(at, raw)| rule(at, raw, &base, origins, errors));
+        Self {
+            base_preset,
+            rules: rules.collect(),
+            base: base.clone(),
             cache: Mutex::default(),
-        })
+        }
+    }
+
+    /// The preset that `[policy]` begins from.
+    #[must_use]
+    pub fn base_preset(&self) -> Preset {
+        self.base_preset
     }
 
     /// The policy of `[policy]`.
@@ -89,13 +105,20 @@ impl Rules {
     }
 }
 
+/// A rule; `None` when its pattern is none.
 fn rule(
     at: usize,
     raw: &RawWorkload,
     base: &Policy,
     origins: &Origins,
-) -> Result<Rule, ConfigError> {
+    errors: &mut Vec<ConfigError>,
+) -> Option<Rule> {
     let place = format!("workload[{at}]");
+    let preset = raw.policy.preset(&place, origins, errors);
+    let from = preset.map(preset::policy);
+    let policy = raw
+        .policy
+        .over(from.as_ref().unwrap_or(base), &place, origins, errors);
     let pattern = raw.pattern.trim_start_matches('/');
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
     let glob = glob.map_err(|error| {
@@ -111,11 +134,18 @@ fn rule(
             origin,
             expected,
         }
-    })?;
-    Ok(Rule {
-        pattern: raw.pattern.clone(),
-        enforce: raw.enforce.unwrap_or(false),
-        policy: raw.policy.over(base, &place, origins)?,
-        glob: glob.compile_matcher(),
-    })
+    });
+    match glob {
+        Ok(glob) => Some(Rule {
+            pattern: raw.pattern.clone(),
+            enforce: raw.enforce.unwrap_or(false),
+            preset,
+            policy,
+            glob: glob.compile_matcher(),
+        }),
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    }
 }

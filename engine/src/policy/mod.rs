@@ -1,6 +1,12 @@
 //! What people allow: bounds, margins and pace, per workload. Plain data; the edge parses it.
 
+mod node;
+mod preset;
+
 use crate::units::{Bytes, Cores};
+
+pub use node::NodePolicy;
+pub use preset::Preset;
 
 /// May the agent write limits at all?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,18 +21,35 @@ pub enum Mode {
 /// The numbers that steer the laws for one workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// Quota is never set below this.
+    /// Decide nothing: whatever is in force stays.
+    pub hands_off: bool,
+    /// Quota is never set below this, not even on a node that is short of CPU: the guarantee.
     pub cpu_floor: Cores,
     /// Quota is never set above this; `None` means the node's allocatable CPU.
     pub cpu_ceiling: Option<Cores>,
-    /// Room above the CPU target, as a fraction (0.15 is 15 %).
+    /// Room above the CPU target to begin with, as a fraction (0.15 is 15 %).
     pub cpu_margin: f64,
-    /// `memory.high` is never set below this.
+    /// The least that what happens may make of that room.
+    pub cpu_margin_min: f64,
+    /// The most that it may make of it.
+    pub cpu_margin_max: f64,
+    /// Share of throttled enforcement periods from which demand counts as cut off.
+    pub cpu_throttle_tolerance: f64,
+    /// The most burst credit, as a fraction of the quota; 0 is none.
+    pub cpu_burst: f64,
+    /// `cpu.weight`, and the share of a node that is short of CPU. `None` leaves the file alone
+    /// and takes the weight that is in force for the share.
+    pub cpu_weight: Option<u64>,
+    /// `memory.high` is never set below this: the guarantee.
     pub memory_floor: Bytes,
     /// `memory.max` is never set above this; `None` means the node's allocatable memory.
     pub memory_ceiling: Option<Bytes>,
-    /// Room of `memory.high` above the memory target, as a fraction.
+    /// Room of `memory.high` above the memory target to begin with, as a fraction.
     pub memory_margin: f64,
+    /// The least that what happens may make of that room.
+    pub memory_margin_min: f64,
+    /// The most that it may make of it.
+    pub memory_margin_max: f64,
     /// Room of `memory.max` above `memory.high`, as a fraction.
     pub memory_max_margin: f64,
     /// Quantile of the forecast peak that drives the target; one of `forecast::QUANTILES`.
@@ -37,8 +60,11 @@ pub struct Policy {
     pub hysteresis: f64,
     /// A lowering step removes at most this fraction of the limit in force.
     pub max_step_down: f64,
-    /// A new workload's limits are not lowered in its first seconds.
+    /// A new workload's limits are not lowered in its first seconds, nor those of one whose use
+    /// was unknown for longer than `stale_s`.
     pub warmup_s: f64,
+    /// Seconds without data after which what is known counts as stale.
+    pub stale_s: f64,
     /// Share of the last tick's time stalled for memory above which memory is raised, not lowered.
     pub memory_stall_veto: f64,
     /// Memory floor after an OOM kill: the use at the kill times one plus this.
@@ -50,22 +76,6 @@ pub struct Policy {
 impl Default for Policy {
     /// The `standard` preset.
     fn default() -> Self {
-        Self {
-            cpu_floor: Cores(0.05),
-            cpu_ceiling: None,
-            cpu_margin: 0.15,
-            memory_floor: Bytes::from_mib(16),
-            memory_ceiling: None,
-            memory_margin: 0.15,
-            memory_max_margin: 0.15,
-            quantile: 0.95,
-            cooldown_s: 5.0,
-            hysteresis: 0.05,
-            max_step_down: 0.3,
-            warmup_s: 15.0,
-            memory_stall_veto: 0.05,
-            oom_bump: 0.2,
-            oom_half_life_s: 4.0 * 3600.0,
-        }
+        Preset::Standard.policy()
     }
 }

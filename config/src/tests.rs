@@ -8,7 +8,7 @@ use llmos_engine::policy::{Mode, Policy};
 use llmos_engine::units::{Bytes, Cores};
 use tempfile::TempDir;
 
-use super::{Cli, Config, ConfigError, keys};
+use crate::{Cli, Config, ConfigError, keys};
 
 struct Home {
     dir: TempDir,

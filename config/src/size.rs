@@ -15,7 +15,7 @@ const EXPECTED: &str = "a size such as \"64MiB\" (B, KiB, MiB, GiB, TiB) or a nu
 
 /// A size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size(pub(super) u64);
+pub(crate) struct Size(pub(crate) u64);
 
 impl Size {
     /// `64MiB`, `64 MiB`, `1048576`.
@@ -37,6 +37,15 @@ impl Size {
         };
         number.checked_mul(factor).map(Self)
     }
+}
+
+/// The bytes of a size such as `16GiB`.
+///
+/// # Errors
+/// What was expected, when it is none.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let size = Size::parse(text).ok_or_else(|| format!("expected {EXPECTED}"));
+    size.map(|size| size.0)
 }
 
 impl fmt::Display for Size {

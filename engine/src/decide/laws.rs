@@ -1,0 +1,160 @@
+//! All laws of one workload, in their order: what each wants, then, once the node has been shared,
+//! what is decided.
+
+use super::burst::{self, BurstInput};
+use super::cpu::{CpuInput, CpuState, CpuWant};
+use super::memory::{MemoryInput, MemoryState, MemoryWant};
+use super::node::Share;
+use super::share::Claim;
+use super::{Decision, Pool, Score, weight};
+use crate::forecast::Forecast;
+use crate::policy::Policy;
+use crate::sample::{Limits, Usage};
+use crate::units::{Bytes, CgroupId, Cores, Timestamp};
+
+/// The kernel's weight of a group to which nobody gave one.
+const DEFAULT_WEIGHT: u64 = 100;
+
+/// What the laws see of one workload at one tick.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub id: CgroupId,
+    pub now: Timestamp,
+    pub usage: &'a Usage,
+    pub cpu: Option<&'a Forecast>,
+    pub memory: Option<&'a Forecast>,
+    pub limits: Limits,
+    pub node_cpu: Cores,
+    pub node_memory: Bytes,
+    pub policy: &'a Policy,
+}
+
+/// What the laws want for one workload.
+#[derive(Debug)]
+pub(crate) struct Wants {
+    pub id: CgroupId,
+    pub cpu: Option<CpuWant>,
+    pub cpu_claim: Option<Claim>,
+    pub memory: Option<MemoryWant>,
+    pub memory_claim: Option<Claim>,
+}
+
+/// What the laws remember of one workload.
+#[derive(Debug, Default)]
+pub(crate) struct Laws {
+    cpu: CpuState,
+    memory: MemoryState,
+    score: Score,
+}
+
+impl Seen<'_> {
+    fn cpu_input(&self) -> CpuInput<'_> {
+        CpuInput {
+            workload: self.id,
+            now: self.now,
+            usage: self.usage,
+            forecast: self.cpu,
+            limit: self.limits.cpu,
+            node: self.node_cpu,
+            policy: self.policy,
+        }
+    }
+
+    fn memory_input(&self) -> MemoryInput<'_> {
+        MemoryInput {
+            workload: self.id,
+            now: self.now,
+            usage: self.usage,
+            forecast: self.memory,
+            limits: self.limits,
+            node: self.node_memory,
+            policy: self.policy,
+        }
+    }
+
+    /// Its part of a node that is short.
+    fn weight(&self) -> f64 {
+        let weight = self.policy.cpu_weight.or(self.limits.cpu_weight);
+        weight.unwrap_or(DEFAULT_WEIGHT).max(1) as f64
+    }
+}
+
+impl Laws {
+    /// What each law wants.
+    pub(crate) fn want(&mut self, seen: &Seen<'_>, pool: &mut Pool) -> Wants {
+        let cpu = self.cpu.want(&seen.cpu_input(), pool);
+        let memory = self.memory.want(&seen.memory_input(), pool);
+        if let Some(want) = &cpu {
+            let share = seen.usage.throttled_share.filter(|_| self.cpu.ours());
+            self.score.cpu(want.passed(), seen.usage.cpu, share);
+        }
+        if let Some(want) = &memory {
+            let (usage, ours) = (seen.usage, self.memory.ours());
+            let kills = usage.oom_kills_new.filter(|_| ours);
+            let room = seen.policy.memory_max_margin;
+            let used = usage.working_set.or(usage.memory);
+            self.score.memory(want.passed(), used, room, kills);
+        }
+        Wants {
+            id: seen.id,
+            cpu_claim: cpu
+                .as_ref()
+                .map(|want| want.claim(seen.weight(), seen.policy)),
+            memory_claim: memory
+                .as_ref()
+                .map(|want| want.claim(seen.weight(), seen.policy)),
+            cpu,
+            memory,
+        }
+    }
+
+    /// Decides, given the shares of the node; what was wanted is used up.
+    pub(crate) fn settle(
+        &mut self,
+        seen: &Seen<'_>,
+        wants: &mut Wants,
+        shares: (&Share, &Share),
+        pool: &mut Pool,
+    ) -> Vec<Decision> {
+        let (cpu_share, memory_share) = shares;
+        let mut decisions = pool.decisions();
+        if let Some(want) = wants.cpu.take() {
+            let quota = self.cpu.settle(&seen.cpu_input(), want, cpu_share);
+            let to = quota.to;
+            decisions.push(quota);
+            if !seen.policy.hands_off {
+                let input = BurstInput {
+                    workload: seen.id,
+                    now: seen.now,
+                    forecast: seen.cpu,
+                    from_us: seen.limits.cpu_burst_us,
+                    period_us: seen.limits.cpu_period_us,
+                    quota: to,
+                    short: !cpu_share.grant.whole,
+                    policy: seen.policy,
+                };
+                decisions.extend(burst::decide(&input, pool));
+                decisions.extend(weight::decide(
+                    seen.id,
+                    seen.now,
+                    seen.limits.cpu_weight,
+                    seen.policy.cpu_weight,
+                    Some(&cpu_share.grant),
+                    pool,
+                ));
+            }
+        }
+        if let Some(want) = wants.memory.take() {
+            let input = seen.memory_input();
+            let targets = self.memory.settle(&input, want, memory_share, pool);
+            decisions.extend(targets.high);
+            decisions.extend(targets.max);
+        }
+        decisions
+    }
+
+    /// What happened, or would have.
+    pub(crate) fn score(&self) -> Score {
+        self.score
+    }
+}

@@ -1,0 +1,13 @@
+//! `llmosctl policy`: what people's own checks ask of a policy before an agent gets it.
+
+mod check;
+
+use crate::cli::{PolicyArgs, PolicyDo};
+use crate::error::CtlError;
+
+/// Does what was asked for.
+pub fn run(json: bool, args: &PolicyArgs) -> Result<(), CtlError> {
+    match &args.what {
+        PolicyDo::Check(args) => check::run(json, args),
+    }
+}
