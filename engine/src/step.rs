@@ -89,6 +89,16 @@ struct Workload {
 }
 
 impl Engine {
+    /// Nothing known yet, on ticks of so many seconds.
+    #[must_use]
+    pub fn new(tick_s: f64) -> Self {
+        Self {
+            series: SeriesForecaster::new(tick_s),
+            workloads: BTreeMap::new(),
+            observations: Vec::new(),
+        }
+    }
+
     /// Runs one tick. `model` is `None` while there is none; then the baseline forecasts.
     pub fn tick(&mut self, input: TickInput<'_>, model: Option<&mut dyn Model>) -> TickReport {
         self.observe(&input);
