@@ -117,40 +117,42 @@ fn points(families: &[&Family], which: usize) -> Vec<Figures> {
 
 /// The figures over all CPU families.
 fn whole_set(out: &mut Map<String, Value>, cpu: &[&Family], with_model: bool) {
-    let place = |figures: &Figures| figures.stall_share.zip(figures.pooled_ratio());
-    let line = |which| {
-        let points = points(cpu, which);
-        Frontier::new(points.iter().filter_map(place))
-    };
-    let (with, without) = (line(0), line(1));
     for (which, name) in ["frontier", "frontier_no_model"].into_iter().enumerate() {
         for (at, point) in points(cpu, which).iter().enumerate() {
             let key = format!("all.cpu.{name}.{at}");
             out.insert(format!("{key}.stall_share"), number(point.stall_share));
             let ratio = point.pooled_ratio();
             out.insert(format!("{key}.pooled_slack_ratio"), number(ratio));
+            out.insert(format!("{key}.slack_ratio"), number(point.slack_ratio));
         }
     }
+    equal_stall(out, "", cpu, with_model, Figures::pooled_ratio);
+    equal_stall(out, "_of_ratios", cpu, with_model, |f| f.slack_ratio);
+}
+
+/// Comparisons at equal stall, with this measure of slack; `end` is the end of their names.
+fn equal_stall(
+    out: &mut Map<String, Value>,
+    end: &str,
+    cpu: &[&Family],
+    with_model: bool,
+    slack: fn(&Figures) -> Option<f64>,
+) {
+    let place = |figures: &Figures| figures.stall_share.zip(slack(figures));
+    let line = |which| Frontier::new(points(cpu, which).iter().filter_map(place));
+    let (with, without) = (line(0), line(1));
     let against = |rival| {
         let (stall, slack) = place(&together(cpu, rival)?)?;
         Some(with.slack_at(stall)? / slack)
     };
-    out.insert(
-        "slack_vs_vpa_at_equal_stall".to_owned(),
-        number(against(VPA)),
-    );
-    out.insert(
-        "slack_vs_captain_at_equal_stall".to_owned(),
-        number(against(CAPTAIN)),
-    );
     let gain = || {
         let (stall, _) = place(points(cpu, 0).get(STANDARD)?)?;
         Some(without.slack_at(stall)? / with.slack_at(stall)?)
     };
-    out.insert(
-        "lstm_gain".to_owned(),
-        number(gain().filter(|_| with_model)),
-    );
+    let mut put = |name: &str, value| out.insert(format!("{name}{end}"), number(value));
+    put("slack_vs_vpa_at_equal_stall", against(VPA));
+    put("slack_vs_captain_at_equal_stall", against(CAPTAIN));
+    put("lstm_gain", gain().filter(|_| with_model));
 }
 
 fn of_family(out: &mut Map<String, Value>, family: &Family) {
