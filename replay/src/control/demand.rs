@@ -48,6 +48,13 @@ impl Demand {
         })
     }
 
+    /// CPUs that the workload can run on at once: work that has waited is caught up with on at most
+    /// twice as many as it has ever needed.
+    #[must_use]
+    pub fn threads(&self) -> f64 {
+        2.0 * self.values.iter().flatten().copied().fold(0.0, f64::max)
+    }
+
     /// The part that is not scored.
     #[must_use]
     pub fn training(&self) -> &[Option<f64>] {

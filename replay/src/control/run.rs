@@ -185,7 +185,7 @@ fn rivals(
 fn follow(demand: &Demand, rival: &mut dyn Rival) -> Tally {
     let mut tally = Tally::new(demand);
     let mut bounds = Bounds::NONE;
-    let mut cpu = CpuPlant::default();
+    let mut cpu = CpuPlant::new(demand.threads());
     let mut memory = MemoryPlant::default();
     let step_s = demand.step_s;
     for (tick, wanted) in demand.values.iter().enumerate() {

@@ -191,7 +191,7 @@ fn workloads(demands: &[Demand]) -> Vec<Workload> {
         let all: Vec<f64> = held.collect();
         Workload {
             values: all[all.len() - TICKS..].to_vec(),
-            plant: CpuPlant::default(),
+            plant: CpuPlant::new(demand.threads()),
             bounds: Bounds::NONE,
             weight: WEIGHT,
             wanted: 0.0,

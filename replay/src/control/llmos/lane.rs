@@ -31,7 +31,7 @@ impl<'d> Lane<'d> {
     pub fn new(demand: &'d Demand, id: u64) -> Self {
         Self {
             id: CgroupId(id),
-            cpu: CpuPlant::default(),
+            cpu: CpuPlant::new(demand.threads()),
             memory: MemoryPlant::default(),
             bounds: Bounds::NONE,
             known: true,

@@ -1,8 +1,9 @@
 //! CPU under `cpu.max`: work that does not fit waits and is caught up with later.
 //!
 //! Within a tick demand is a steady flow. Where it exceeds the quota, the burst credit is used up
-//! first; then work piles up. It runs at the full quota until nothing waits any more. A period in
-//! which something waits for the quota is a throttled one. What is counted is what `cpu.stat` and
+//! first; then work piles up. It runs at the full quota until nothing waits any more, but never on more
+//! CPUs than the workload has threads for. A period in which something waits for the quota is a
+//! throttled one. What is counted is what `cpu.stat` and
 //! `cpu.pressure` would show:
 //! <https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu>,
 //! <https://docs.kernel.org/scheduler/sched-bwc.html>.
@@ -17,8 +18,10 @@ pub const PERIOD_S: f64 = 0.1;
 const NOTHING: f64 = 1e-9;
 
 /// CPU of one workload.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct CpuPlant {
+    /// The most that it can run at once, in cores.
+    threads: f64,
     /// Work that waits, in CPU seconds.
     backlog: f64,
     /// Burst credit, in CPU seconds.
@@ -44,13 +47,37 @@ pub struct CpuTick {
     pub throttled_share: f64,
 }
 
+impl Default for CpuPlant {
+    /// A workload with as many threads as it likes.
+    fn default() -> Self {
+        Self::new(f64::INFINITY)
+    }
+}
+
 impl CpuPlant {
+    /// A workload that can run on so many CPUs at once.
+    #[must_use]
+    pub const fn new(threads: f64) -> Self {
+        Self {
+            threads,
+            backlog: 0.0,
+            credit: 0.0,
+            used_s: 0.0,
+            periods: 0.0,
+            throttled_periods: 0.0,
+            throttled_s: 0.0,
+            waited_s: 0.0,
+            burst_s: 0.0,
+        }
+    }
+
     /// What this workload would run in a tick of `step_s` seconds if the node were its own, in CPU
     /// seconds. `demand` is in cores.
     #[must_use]
     pub fn asks(&self, demand: f64, bounds: &Bounds, step_s: f64) -> f64 {
         let credit = self.credit.min(bounds.burst_s);
-        (self.backlog + demand * step_s).min(bounds.max * step_s + credit)
+        let most = (bounds.max * step_s + credit).min(self.threads * step_s);
+        (self.backlog + demand * step_s).min(most)
     }
 
     /// One tick. `share` is the most that the node lets it run, in CPU seconds; infinite where
@@ -61,14 +88,11 @@ impl CpuPlant {
         let wanted = self.backlog + demand * step_s;
         let asked = self.asks(demand, bounds, step_s);
         let served = asked.min(share);
-        let throttled_s = if limited {
-            self.waits(demand, quota, step_s)
-        } else {
-            0.0
-        };
+        let waited_s = self.waits(demand, quota.min(self.threads), step_s);
+        let throttled_s = if quota < self.threads { waited_s } else { 0.0 };
         let left = wanted - served;
         let crowded = asked - served > NOTHING;
-        let stalled_s = if crowded { step_s } else { throttled_s };
+        let stalled_s = if crowded { step_s } else { waited_s };
 
         if limited {
             let unused = self.credit + quota * step_s - served;
@@ -81,7 +105,7 @@ impl CpuPlant {
         }
         // So many tasks want to run at once; each period all of them run until the quota is gone,
         // and wait for the rest of it.
-        let tasks = (wanted / step_s).max(quota.min(f64::MAX));
+        let tasks = (wanted / step_s).min(self.threads).max(quota.min(f64::MAX));
         if limited && tasks > 0.0 {
             self.throttled_s += throttled_s * (tasks - quota);
             self.waited_s += throttled_s * (1.0 - quota / tasks);
@@ -99,8 +123,11 @@ impl CpuPlant {
         }
     }
 
-    /// Seconds of the tick in which work waits for the quota.
+    /// Seconds of the tick in which work waits where `quota` cores run.
     fn waits(&self, demand: f64, quota: f64, step_s: f64) -> f64 {
+        if quota.is_infinite() {
+            return 0.0;
+        }
         let at_once = self.backlog.min(self.credit);
         let (backlog, credit) = (self.backlog - at_once, self.credit - at_once);
         let room = quota - demand;
@@ -191,6 +218,23 @@ mod tests {
         assert!(near(short.delayed, 5.0));
         let empty = plant.tick(3.0, &bounds, 10.0, f64::INFINITY);
         assert!(near(empty.served, 2.0), "no credit is left");
+    }
+
+    #[test]
+    fn nobody_catches_up_on_more_cpus_than_it_has_threads() {
+        let mut plant = CpuPlant::new(4.0);
+        tick(&mut plant, 3.0, 1.0);
+        // 20 CPU seconds wait, 10 more come, and at most 40 run: 20 / (4 - 1) seconds.
+        let later = tick(&mut plant, 1.0, 100.0);
+        assert!(near(later.served, 3.0) && near(later.throttled_share, 0.0));
+        assert!(near(later.stalled_s, 20.0 / 3.0), "{later:?}");
+        // The same is throttled where the quota is what holds it up.
+        tick(&mut plant, 3.0, 1.0);
+        let held = tick(&mut plant, 1.0, 3.5);
+        assert!(
+            near(held.throttled_share, 0.8) && near(held.stalled_s, 8.0),
+            "{held:?}"
+        );
     }
 
     #[test]

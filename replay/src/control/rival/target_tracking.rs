@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 use super::{Rival, Seen};
 use crate::control::Bounds;
 
+/// No limit is lower, in cores.
+const LEAST_CORES: f64 = 0.01;
 /// Share of the limit that should be in use.
 const TARGET: f64 = 0.6;
 
@@ -61,7 +63,7 @@ impl Rival for TargetTracking {
         while self.wanted.len() > keep {
             self.wanted.pop_front();
         }
-        self.last = Bounds::hard(self.wanted.iter().copied().fold(0.0, f64::max));
+        self.last = Bounds::hard(self.wanted.iter().copied().fold(LEAST_CORES, f64::max));
         self.last
     }
 }
@@ -82,6 +84,12 @@ mod tests {
             near(slow.decide(&calm(60.0, 0.6)).max, 1.0),
             "300 s are over"
         );
+    }
+
+    #[test]
+    fn an_idle_workload_keeps_a_hundredth_of_a_core() {
+        let mut fast = TargetTracking::fast();
+        assert!(near(fast.decide(&calm(60.0, 0.0)).max, 0.01));
     }
 
     #[test]

@@ -9,9 +9,11 @@
 //! it is 10 % off, or after an OOM kill within 10 minutes of a start. An OOM kill counts as a use of
 //! 1.2 times the use, at least 100 MiB more.
 //!
+//! No recommendation of CPU is below 25 millicores.
+//!
 //! It sets requests; the limit keeps its ratio to the request, which is one here. Updates are made in
-//! place, which is its strongest mode. Its floors (25 millicores, 250 MB) are left out: the traces
-//! have no natural size that they could be held against.
+//! place, which is its strongest mode. Its floor of memory (250 MB) is left out, to its favour: traces
+//! in fractions have no natural size, and it would only be slack.
 
 use super::{Rival, Seen};
 use crate::control::Bounds;
@@ -31,6 +33,8 @@ const LEAST_WEIGHT: f64 = 0.1;
 /// First bucket: 0.01 cores, 10 MB.
 const FIRST_CORES: f64 = 0.01;
 const FIRST_BYTES: f64 = 1e7;
+/// Floor of CPU.
+const LEAST_CORES: f64 = 0.025;
 /// Places of the lower bound, target and upper bound among the quantiles of the histogram.
 const LOWER: usize = 0;
 const TARGET: usize = 1;
@@ -111,11 +115,16 @@ impl Vpa {
             }
         };
         let days = self.life_s / DAY_S;
-        Some([
+        let floor = match &self.usage {
+            Usage::Cpu(_) => LEAST_CORES,
+            Usage::Memory(_) => 0.0,
+        };
+        let bounds = [
             quantiles[LOWER] * MARGIN * (1.0 + 0.001 / days).powi(-2),
             quantiles[TARGET] * MARGIN,
             quantiles[UPPER] * MARGIN * (1.0 + 1.0 / days),
-        ])
+        ];
+        Some(bounds.map(|bound| bound.max(floor)))
     }
 }
 
@@ -187,6 +196,11 @@ mod tests {
             near(vpa.request.unwrap(), first),
             "inside of the bounds nothing moves"
         );
+    }
+
+    #[test]
+    fn an_idle_workload_keeps_25_millicores() {
+        assert!(near(Vpa::cpu().decide(&calm(60.0, 0.0)).max, 0.025));
     }
 
     #[test]
