@@ -3,7 +3,7 @@
 //! - [`trace`] reads files into evenly spaced series, exactly as the training pipeline does.
 //! - [`forecast`] runs the engine's forecaster over them, many series side by side, with the state
 //!   carried from the first tick, and scores what it says of the evaluation part.
-//! - [`reference`] holds the yardsticks: simple rules, written down here a second time and in full
+//! - [`mod@reference`] holds the yardsticks: simple rules, written down here a second time and in full
 //!   precision, so that they do not change with what they measure.
 //! - [`control`] runs limits in closed loop: LLMOS and the rules of other systems, on the same traces.
 //! - [`score`] turns that into figures for each family and resource.
