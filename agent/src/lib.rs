@@ -8,6 +8,7 @@ pub mod board;
 pub mod config;
 pub mod cost;
 pub mod discover;
+pub mod forecast_state;
 pub mod host;
 pub mod links;
 pub mod metrics;

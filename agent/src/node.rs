@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use llmos_engine::forecast::{Forecast, Standing};
 use llmos_engine::policy::Mode;
 use llmos_engine::units::Timestamp;
 use llmos_engine::{Engine, NodeFacts, TickInput, TickReport, WorkloadInput};
@@ -13,6 +14,7 @@ use crate::apply::Applier;
 use crate::board::{Board, Published};
 use crate::config::Config;
 use crate::cost::{Act, Sampler, Shedder};
+use crate::forecast_state::{ForecastState, ModelId, Owner};
 use crate::host::{clock, facts, self_cost, trim};
 use crate::links::Links;
 use crate::pace::Pace;
@@ -87,6 +89,7 @@ pub struct Node {
     /// What the status socket shows.
     pub board: Arc<Board>,
     engine: Engine,
+    forecast_state: ForecastState,
     pace: Pace,
     sampler: Sampler,
     shedder: Shedder,
@@ -122,12 +125,23 @@ impl Node {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let (model, model_health) = parts.model;
+        let owner = Owner {
+            boot_id: parts.identity.boot_id.clone(),
+            tick: parts.config.tick,
+            model: model.as_ref().map(|model| ModelId {
+                name: model.contract().name.clone(),
+                sha256: model.contract().sha256.clone(),
+            }),
+        };
+        let save_every = parts.config.forecast.save_every;
         Self {
+            forecast_state: ForecastState::new(parts.config.state_dir.clone(), save_every, owner),
             pace: Pace::new(parts.config.tick),
             sampler: Sampler::default(),
             tally: Tally::default(),
             watch_health: Vec::new(),
             shedder: Shedder::new(parts.config.budget.cpu_cores),
+            engine: Engine::new(parts.config.tick.as_secs_f64()),
             config: parts.config,
             identity: parts.identity,
             sensor: parts.sensor,
@@ -137,10 +151,16 @@ impl Node {
             applier: parts.applier,
             reporter: parts.reporter,
             board: parts.board,
-            engine: Engine::default(),
             model_error: None,
             busy: None,
             busy_cores: None,
+        }
+    }
+
+    /// Puts back what an earlier run knew of the series; before the first tick.
+    pub fn restore_forecasts(&mut self) {
+        if let Ok(now) = clock::monotonic() {
+            self.forecast_state.restore(now, self.engine.series());
         }
     }
 
@@ -209,6 +229,8 @@ impl Node {
         let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
         self.show(at_unix_ms, workloads, decisions);
 
+        self.forecast_state.tick(now, self.engine.series());
+
         if self.pace.ticks() % TRIM_EVERY == TRIM_AFTER {
             trim::startup_memory();
         }
@@ -247,9 +269,11 @@ impl Node {
         }
     }
 
-    /// Restores the originals of all limits; says how it went.
+    /// Restores the originals of all limits, says how it went, and saves what is known of the
+    /// series.
     pub fn stop(&mut self) {
         self.applier.stop();
+        self.forecast_state.stop(self.engine.series());
     }
 
     fn decide(&mut self, now: Timestamp, sensed: &[Sensed]) -> TickReport {
@@ -295,6 +319,10 @@ impl Node {
         sensed: &[Sensed],
         report: &TickReport,
     ) -> (Vec<Workload>, Vec<status::Decision>) {
+        let shown = |forecast: &Option<Forecast>, standing: &Option<Standing>| {
+            let forecast = forecast.as_ref()?;
+            Some(show::forecast(forecast, standing.as_ref()))
+        };
         let mut workloads = Vec::with_capacity(sensed.len());
         let mut decisions = Vec::with_capacity(sensed.len() * 3);
         for (s, r) in sensed.iter().zip(&report.workloads) {
@@ -318,9 +346,9 @@ impl Node {
                 usage: show::usage(&r.usage, &s.sample, &s.limits),
                 limits: show::limits(&s.limits),
                 targets: show::targets(&r.decisions),
-                cpu_forecast: r.cpu.as_ref().map(show::forecast),
-                memory_forecast: r.memory.as_ref().map(show::forecast),
-                network_forecast: r.network.as_ref().map(show::forecast),
+                cpu_forecast: shown(&r.cpu, &r.standings.cpu),
+                memory_forecast: shown(&r.memory, &r.standings.memory),
+                network_forecast: shown(&r.network, &r.standings.network),
             });
         }
         (workloads, decisions)
@@ -453,6 +481,7 @@ impl Node {
             }
             None => self.model_health.component(),
         });
+        all.push(self.forecast_state.health().component());
         all.push(self.applier.component());
         all.extend(sched_ext().as_ref().map(ProbeHealth::component));
         all.push(self.reporter.component());

@@ -1,15 +1,17 @@
 //! From the engine's types to what people see: the status JSON. The engine stays free of wire
 //! formats, so the change of clothes happens here.
 
+use std::borrow::Cow;
+
 use llmos_engine::decide::{Action, Decision, Knob};
-use llmos_engine::forecast::{Forecast, HORIZONS, Source};
+use llmos_engine::forecast::{Forecast, HORIZONS, Source, Standing};
 use llmos_engine::sample::{Limits, RawSample, Usage};
 use llmos_engine::units::Bytes;
 use llmos_proto::status;
 
-/// A forecast in the unit of its resource.
+/// A forecast in the unit of its resource, and what is behind it.
 #[must_use]
-pub fn forecast(forecast: &Forecast) -> status::Forecast {
+pub fn forecast(forecast: &Forecast, standing: Option<&Standing>) -> status::Forecast {
     let source = match forecast.source {
         Source::Model => "model",
         Source::Baseline => "baseline",
@@ -28,6 +30,17 @@ pub fn forecast(forecast: &Forecast) -> status::Forecast {
     status::Forecast {
         source: source.to_owned(),
         horizons,
+        driver: standing.map(|s| Cow::Borrowed(s.driver.name())),
+        model_share: standing.map(|s| s.model_share as f32),
+        skill: standing.and_then(|s| s.skill).map(|skill| skill as f32),
+        model_skill: standing
+            .and_then(|s| s.model_skill)
+            .map(|skill| skill as f32),
+        copier: standing.map(|s| s.copier),
+        coverage: standing
+            .and_then(|s| s.coverage)
+            .map(|shares| shares.map(|share| share as f32))
+            .map(|[q50, q90, q95, q99]| status::Coverage { q50, q90, q95, q99 }),
     }
 }
 
@@ -149,6 +162,7 @@ pub fn decision(
 
 #[cfg(test)]
 mod tests {
+    use llmos_engine::forecast::expert::Expert;
     use llmos_engine::units::{CgroupId, Cores, Timestamp};
 
     use super::*;
@@ -161,6 +175,28 @@ mod tests {
             ..Limits::default()
         });
         assert_eq!(shown, status::Limits::default());
+    }
+
+    #[test]
+    fn a_standing_is_shown_and_what_is_unknown_of_it_is_absent() {
+        let made = Forecast {
+            source: Source::Baseline,
+            horizons: [[1.0; 4]; 2],
+        };
+        let standing = Standing {
+            driver: Expert::RecentMax,
+            model_share: 0.25,
+            copier: false,
+            coverage: Some([0.5, 0.875, 0.9375, 1.0]),
+            skill: None,
+            model_skill: Some(-0.5),
+        };
+        let shown = forecast(&made, Some(&standing));
+        assert_eq!(shown.driver.as_deref(), Some("recent-max"));
+        assert_eq!((shown.skill, shown.model_skill), (None, Some(-0.5)));
+        assert_eq!(shown.coverage.map(|c| c.q90), Some(0.875));
+        let shown = forecast(&made, None);
+        assert_eq!((shown.driver, shown.model_share), (None, None));
     }
 
     #[test]

@@ -108,6 +108,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     };
     let board = Arc::clone(&parts.board);
     let mut node = Node::new(parts);
+    node.restore_forecasts();
     node.tick();
     for part in &board.health().components {
         tracing::info!(part = part.name, state = ?part.state, "{}", part.cause);

@@ -68,10 +68,38 @@ fn it_observes_this_machine_and_stops_cleanly() {
 }
 
 #[test]
+fn what_is_known_of_the_series_survives_a_restart() {
+    let site = Site::new();
+    let args = ["--tick-ms", "100"];
+    let agent = Agent::start(&site, &args);
+    let covered = |agent: &Agent| {
+        let all = agent.get("/v1/workloads");
+        let workloads = all["workloads"].as_array().unwrap();
+        workloads.iter().any(|w| {
+            let forecast = &w["cpu_forecast"];
+            forecast["driver"].is_string() && forecast["coverage"]["q90"].is_number()
+        })
+    };
+    agent.wait_until("outcomes of forecasts", covered);
+    let (state, cause) = component(&agent, "forecast_state");
+    assert!(state == "healthy" && !cause.contains("restored"), "{cause}");
+    let ended = agent.stop(Signal::SIGTERM);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(site.path("state").join("forecasts").exists());
+
+    let agent = Agent::start(&site, &args);
+    let (state, cause) = component(&agent, "forecast_state");
+    assert!(state == "healthy" && cause.contains("restored"), "{cause}");
+    // Before a new forecast could have an outcome.
+    assert!(covered(&agent), "{}", agent.get("/v1/workloads"));
+}
+
+#[test]
 fn every_part_of_the_status_is_a_named_state() {
     let site = Site::new();
     let agent = Agent::start(&site, &[]);
     for name in [
+        "forecast_state",
         "probe.cpu",
         "probe.network",
         "probe.cgroup-events",

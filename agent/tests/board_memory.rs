@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use llmos_agent::board::{Board, Published};
 use llmos_proto::status::{
-    API_VERSION, Decision, Forecast, HorizonForecast, Limits, Status, Usage, Workload,
+    API_VERSION, Coverage, Decision, Forecast, HorizonForecast, Limits, Status, Usage, Workload,
 };
 
 struct Counting;
@@ -44,6 +44,15 @@ fn forecast() -> Option<Forecast> {
     Some(Forecast {
         source: "model".into(),
         horizons: horizons.to_vec(),
+        driver: Some("recent-max".into()),
+        model_share: Some(0.25),
+        coverage: Some(Coverage {
+            q50: 0.5,
+            q90: 0.9,
+            q95: 0.95,
+            q99: 0.99,
+        }),
+        ..Forecast::default()
     })
 }
 

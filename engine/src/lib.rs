@@ -13,4 +13,6 @@ pub mod sample;
 mod step;
 pub mod units;
 
-pub use step::{Engine, NodeFacts, TickInput, TickReport, WorkloadInput, WorkloadReport};
+pub use step::{
+    Engine, NodeFacts, Standings, TickInput, TickReport, WorkloadInput, WorkloadReport,
+};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::decide::{
     CpuInput, CpuState, Decision, MemoryInput, MemoryState, decide_cpu, decide_memory,
 };
-use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster};
+use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
 use crate::policy::Policy;
 use crate::sample::{Limits, RawSample, Usage, usage_between};
 use crate::units::{Bytes, CgroupId, Cores, Timestamp};
@@ -56,8 +56,21 @@ pub struct WorkloadReport {
     pub memory: Option<Forecast>,
     /// Forecast peak of network (in plus out) in bytes per second.
     pub network: Option<Forecast>,
+    /// Who is listened to on each of these forecasts, and how well it has gone.
+    pub standings: Standings,
     /// One decision per limit that could be judged.
     pub decisions: Vec<Decision>,
+}
+
+/// The standings behind the forecasts of one workload; `None` where there is no forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Standings {
+    /// Of CPU.
+    pub cpu: Option<Standing>,
+    /// Of memory.
+    pub memory: Option<Standing>,
+    /// Of network.
+    pub network: Option<Standing>,
 }
 
 /// What the tick found for the node.
@@ -70,7 +83,7 @@ pub struct TickReport {
 }
 
 /// All state between ticks. It grows with the live workloads only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
     series: SeriesForecaster,
     workloads: BTreeMap<CgroupId, Workload>,
@@ -97,6 +110,11 @@ impl Engine {
             workloads: BTreeMap::new(),
             observations: Vec::new(),
         }
+    }
+
+    /// The series of all workloads, so that their state can be saved and put back.
+    pub fn series(&mut self) -> &mut SeriesForecaster {
+        &mut self.series
     }
 
     /// Runs one tick. `model` is `None` while there is none; then the baseline forecasts.
@@ -162,6 +180,12 @@ impl Engine {
         let cpu = self.series.forecast(id, Resource::Cpu);
         let memory = self.series.forecast(id, Resource::Memory);
         let network = self.series.forecast(id, Resource::Network);
+        let standing = |resource| self.series.standing(id, resource);
+        let standings = Standings {
+            cpu: standing(Resource::Cpu),
+            memory: standing(Resource::Memory),
+            network: standing(Resource::Network),
+        };
         let known = self
             .workloads
             .entry(id)
@@ -202,6 +226,7 @@ impl Engine {
             cpu,
             memory,
             network,
+            standings,
             decisions,
         }
     }

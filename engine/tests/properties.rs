@@ -298,7 +298,7 @@ proptest! {
     fn quantiles_without_a_model_never_cross(
         values in prop::collection::vec(prop::option::of(0.0..1e12_f64), 1..200),
     ) {
-        let mut series = SeriesForecaster::default();
+        let mut series = SeriesForecaster::new(1.0);
         for cpu in values {
             let seen = Observation { id: ID, cpu, memory: None, network: None };
             series.tick(&[seen], None).expect("no model, no error");
@@ -314,7 +314,7 @@ proptest! {
         values in prop::collection::vec(prop::option::of(0.0..1e9_f64), 60),
     ) {
         let mut model = Replay(outputs.chunks(OUTPUTS).map(<[f32]>::to_vec).collect());
-        let mut series = SeriesForecaster::default();
+        let mut series = SeriesForecaster::new(1.0);
         for value in values {
             let seen = Observation { id: ID, cpu: value, memory: value, network: None };
             // The error of a NaN is not the matter here.

@@ -91,7 +91,7 @@ fn count(series: &SeriesForecaster, id: u64) -> f64 {
 
 #[test]
 fn state_stays_with_its_workload_when_others_go() {
-    let mut series = SeriesForecaster::default();
+    let mut series = SeriesForecaster::with_statements(1.0);
     let mut model = GOOD;
     let all = |ids: &[u64]| ids.iter().map(|id| seen(*id, 1.0)).collect::<Vec<_>>();
     // Workloads come ten ticks apart, so each has a count of its own.
@@ -121,7 +121,7 @@ fn state_stays_with_its_workload_when_others_go() {
 
 #[test]
 fn a_young_row_is_driven_by_the_baseline() {
-    let mut series = SeriesForecaster::default();
+    let mut series = SeriesForecaster::with_statements(1.0);
     let mut model = GOOD;
     for tick in 0..29 {
         series
@@ -136,7 +136,7 @@ fn a_young_row_is_driven_by_the_baseline() {
 
 #[test]
 fn a_failed_step_is_reported_and_the_baseline_takes_over() {
-    let mut series = SeriesForecaster::default();
+    let mut series = SeriesForecaster::with_statements(1.0);
     let mut model = GOOD;
     for _ in 0..100 {
         series
@@ -152,20 +152,26 @@ fn a_failed_step_is_reported_and_the_baseline_takes_over() {
         .expect("a forecast");
     assert_eq!(forecast.source, Source::Baseline);
     assert!((forecast.at(0, 0.95) - 1.0).abs() < 0.1, "{forecast:?}");
-    // Back again, with a state that starts from nothing.
+    // Back again, with a state that was taken through the last half minute.
     model.fail = false;
     series
         .tick(&[seen(1, 1.0)], Some(&mut model))
         .expect("a good model");
-    let forecast = series
-        .forecast(CgroupId(1), Resource::Cpu)
-        .expect("a forecast");
-    assert_eq!(forecast.source, Source::Baseline);
+    assert!((count(&series, 1) - 31.0).abs() < 0.1);
+    // One that fails again and again is not taken through it each time.
+    model.fail = true;
+    assert!(series.tick(&[seen(1, 1.0)], Some(&mut model)).is_err());
+    model.fail = false;
+    series
+        .tick(&[seen(1, 1.0)], Some(&mut model))
+        .expect("a good model");
+    let statements = series.statements(CgroupId(1), Resource::Cpu);
+    assert!(statements.is_some_and(|said| said[Expert::Model as usize].is_none()));
 }
 
 #[test]
 fn one_bad_row_does_not_harm_its_neighbours() {
-    let mut series = SeriesForecaster::default();
+    let mut series = SeriesForecaster::with_statements(1.0);
     let mut model = GOOD;
     let both = [seen(1, 1.0), seen(2, 1.0)];
     for _ in 0..100 {
@@ -185,7 +191,7 @@ fn one_bad_row_does_not_harm_its_neighbours() {
 
 #[test]
 fn a_workload_that_is_gone_leaves_nothing_behind() {
-    let mut engine = Engine::default();
+    let mut engine = Engine::new(1.0);
     let policy = Policy::default();
     let mut tick = |now_s: u64, ids: &[u64]| {
         let sample = RawSample {
@@ -225,7 +231,7 @@ fn a_workload_that_is_gone_leaves_nothing_behind() {
 
 #[test]
 fn a_thousand_short_lives_leave_no_rows() {
-    let mut series = SeriesForecaster::default();
+    let mut series = SeriesForecaster::with_statements(1.0);
     let mut model = GOOD;
     for id in 0..1_000 {
         series
@@ -237,7 +243,7 @@ fn a_thousand_short_lives_leave_no_rows() {
 
 #[test]
 fn a_value_that_is_no_number_counts_as_missing() {
-    let mut series = SeriesForecaster::default();
+    let mut series = SeriesForecaster::with_statements(1.0);
     for bad in [f64::NAN, f64::INFINITY, -1.0] {
         series
             .tick(&[seen(1, bad)], None)

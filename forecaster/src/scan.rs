@@ -89,10 +89,10 @@ fn count(
         let inside = message.0.iter().find(|(field, _)| *field == key >> 3);
         match inside {
             Some((_, Packed)) => *fields += content.len(),
-            Some((_, Of(inner))) if key & 7 == 2 => {
-                if count(content, inner, depth + 1, fields)?.is_none() {
-                    return Ok(None);
-                }
+            Some((_, Of(inner)))
+                if key & 7 == 2 && count(content, inner, depth + 1, fields)?.is_none() =>
+            {
+                return Ok(None);
             }
             _ => {}
         }

@@ -26,6 +26,11 @@ def arguments():
     parser.add_argument("--minutes", type=float, help="stop training after this long, even before --steps")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for training")
+    parser.add_argument(
+        "--leave-out", metavar="FAMILY", nargs="+", default=[],
+        help="train without these families, to see how the model does on them",
+    )
+    parser.add_argument("--llmosctl", type=Path, help="program that replays the traces as the agent would, for the card")
     return parser.parse_args()
 
 
@@ -35,18 +40,32 @@ def main():
     name = "lstm-" + "-".join(str(n) for n in args.sizes)
     out = args.out or ARTIFACTS / name
     series = data.read_folder(args.traces)
+    families = {s.family for s in series}
+    wrong = sorted(set(args.leave_out) - families)
+    if wrong or families <= set(args.leave_out):
+        raise ValueError(
+            f"{args.traces}: cannot leave out {', '.join(wrong or args.leave_out)}, expected some of {', '.join(sorted(families))}"
+        )
+    seen = [s for s in series if s.family not in args.leave_out]
     # Imported only now, so that --help and bad arguments do not wait for PyTorch.
-    from . import card, check, evaluate, export, graph, net, pictures, train
+    from . import card, check, evaluate, export, graph, net, pictures, replay, train
 
-    trained, how = train.train(series, args.sizes, args.steps, args.minutes, args.seed, args.threads)
-    ticks = sorted({s.step_s for s in series})
+    trained, how = train.train(seen, args.sizes, args.steps, args.minutes, args.seed, args.threads)
+    if args.leave_out:
+        how["left_out"] = args.leave_out
+        series = [s for s in series if s.family in args.leave_out]
+    ticks = sorted({s.step_s for s in seen})
     export.export(out, graph.build(*net.weights(trained), name), name, args.sizes, ticks, how)
     path = out / "model.onnx"
     print(f"graph equals the trained network within {check.same(trained, path):.1g}", file=sys.stderr)
     found = evaluate.table(evaluate.evaluate(path, series))
     pictures.bars(found, out / "skill.png")
     pictures.bands(path, series, out / "forecasts.png")
-    (out / "card.md").write_text(card.card(name, series, how, found, path.stat().st_size))
+    system = replay.figures(args.llmosctl, out, [args.traces]) if args.llmosctl else None
+    pictures.reliability(found, system, out / "reliability.png")
+    if system:
+        pictures.system_bars(system, out / "system.png")
+    (out / "card.md").write_text(card.card(name, seen, how, found, path.stat().st_size, system))
     print(f"wrote {out} in {(time.monotonic() - begin) / 60:.1f} min", file=sys.stderr)
 
 

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from . import spec
+from . import replay, spec
 from .evaluate import skill
 
+DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 METHODS = ("model", "last", "recent max", "ewma+dev", "window quantile", "past peaks")
 
 
-def card(name, series, how, found, size_bytes):
-    """The whole card as Markdown. Every number comes from this run."""
+def card(name, series, how, found, size_bytes, system=None):
+    """The whole card as Markdown. Every number comes from this run; `system` is what a replay found, if there was one."""
     rows = sum(len(s.values) for s in series)
     steps = sorted({s.step_s for s in series})
     parts = [
@@ -30,9 +31,10 @@ def card(name, series, how, found, size_bytes):
         "matters at times), given holes (2 in 10), and told to be another resource (up to 2 in 10); 1 in 20 is made up: "
         "bursts, steps and ramps as second-by-second data have them. "
         f"Pinball loss, truncated backpropagation over {how['chunk_ticks']} ticks with carried state, {how['lanes']} rows "
-        f"side by side, {how['steps']} steps (best at {how['best_step']}), {how['minutes']} min on a CPU, seed {how['seed']}.",
+        f"side by side, {how['steps']} steps (best at {how['best_step']}), {how['minutes']} min on a {DEVICES.get(how['device'], how['device'])}, seed {how['seed']}.",
         "| group | series | samples | tick (s) |\n|---|---|---|---|\n" + "\n".join(data_rows(series)),
-        "## Results on the last 30 %",
+        *(system_part(system) if system else ()),
+        "## Results of the model alone on the last 30 %",
         "Mean pinball loss over the four quantiles, in thousandths of the series' size (99.5th percentile of its training "
         "part); each series counts the same within its group. Lower is better. `skill`: loss saved against the best of the "
         "baselines in that row. `wins`: share of series on which the model beats each of the baselines on that very series.",
@@ -44,6 +46,7 @@ def card(name, series, how, found, size_bytes):
         parts += [f"### Peak of the next {h} ticks", loss_table(found, h)]
     parts += [
         "### Coverage",
+        "![Distance of coverage from the quantile](reliability.png)",
         "Share of peaks at or below each forecast quantile. The agent corrects this online per workload; these are the "
         "model's own.",
         quantile_table(found, "cover", 1.0),
@@ -58,6 +61,40 @@ def card(name, series, how, found, size_bytes):
         "\n".join(f"- {line}" for line in limits(series, found)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def system_part(system):
+    """What people get: the model among the experts, mixed and calibrated by the agent's own code."""
+    yield "## Results of the whole system on the last 30 %"
+    yield (
+        "The agent does not follow the model alone: it mixes the model with simple rules by what each was lately worth on "
+        "the very series, and corrects the quantiles. `system` and `model`: pinball loss over that of the best of eleven "
+        "simple rules of the row, picked after the fact. `misses`: share of peaks above the 0.95 quantile; `room`: its mean "
+        "distance to the peak in % of the series' size; beside them the largest of the last 12 values. `coverage`: the "
+        "largest distance from a quantile, in percentage points. What each is exactly is in `docs/replay.md`. Families that "
+        "a training did not see: [leave-one-out.md](leave-one-out.md)."
+    )
+    yield "![Loss saved by the system and by the model](system.png)"
+    for h in spec.HORIZONS:
+        yield f"### System, peak of the next {h} ticks"
+        yield "\n".join(system_rows(system, h))
+
+
+def system_rows(system, h):
+    yield "| group | system | model | best simple rule | misses | room | misses of recent max | room of recent max | coverage |"
+    yield "|---" * 9 + "|"
+    for group in replay.groups(system):
+        def figure(name, factor=1.0, digits=3):
+            value = replay.at(system, group, h, name)
+            return "" if value is None else f"{factor * value:.{digits}f}"
+
+        yield (
+            f"| {group} | {figure('pinball_ratio')} | {figure('model_pinball_ratio')} "
+            f"| {replay.at(system, group, h, 'best_baseline') or ''} "
+            f"| {figure('miss_rate', 100, 1)} % | {figure('over_provision', 1, 1)} "
+            f"| {figure('miss_rates.recent_max', 100, 1)} % | {figure('over_provisions.recent_max', 1, 1)} "
+            f"| {figure('coverage_err_pp_max', 1, 2)} |"
+        )
 
 
 def data_rows(series):

@@ -39,7 +39,8 @@ class Net(nn.Module):
         return self.head.weight * self.seen
 
     def start(self, rows):
-        return [(torch.zeros(1, rows, n), torch.zeros(1, rows, n)) for n in self.sizes]
+        like = self.head.weight
+        return [(like.new_zeros(1, rows, n), like.new_zeros(1, rows, n)) for n in self.sizes]
 
     def forward(self, x, state):
         out, after = x, []

@@ -6,7 +6,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import spec
+from . import replay, spec
 from .evaluate import held_out, skill
 from .features import peaks
 from .runner import Model, stream
@@ -33,6 +33,83 @@ def bars(found, path):
     ax.set_ylim(-0.6, len(groups) - 0.4)
     ax.set_yticks(at, groups, fontsize=8)
     ax.set_xlabel("pinball loss saved against the best simple baseline of that row (%)", fontsize=8)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.legend(fontsize=8, ncol=2, loc="lower left", bbox_to_anchor=(0, 1.0), frameon=False)
+    ax.grid(axis="x", alpha=0.25)
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    save(fig, path)
+
+
+def reliability(found, system, path):
+    """How far the share of peaks at or below each quantile is from it: the model's own, and the system's where known.
+
+    The distance is drawn and not the share itself, since one percentage point could not be seen on a diagonal.
+    """
+    columns = [("model alone", own_coverage(found))]
+    if system:
+        columns.append(("system: model, experts, calibration", system_coverage(system)))
+    horizons = spec.HORIZONS
+    fig, axes = plt.subplots(len(horizons), len(columns), figsize=(4.6 * len(columns), 2.7 * len(horizons)), squeeze=False)
+    at = np.arange(len(spec.QUANTILES))
+    for row, h in enumerate(horizons):
+        for column, (title, coverage) in enumerate(columns):
+            ax = axes[row, column]
+            ax.axhspan(-1, 1, color="#d7ead7", linewidth=0)
+            for group, covered in coverage[h].items():
+                colour = {"cpu": BLUE, "memory": "#b4532a"}.get(group.split("/")[1], GREY)
+                ax.plot(at, 100 * (np.array(covered) - spec.QUANTILES), color=colour, linewidth=0.9, marker=".", alpha=0.75)
+            ax.axhline(0, color=INK, linewidth=0.8)
+            ax.set_ylim(-20, 20)
+            ax.set_xticks(at, spec.QUANTILES, fontsize=8)
+            ax.tick_params(axis="y", labelsize=8)
+            ax.set_title(f"{title}, next {h} ticks", fontsize=8, loc="left")
+            ax.set_ylabel("covered too often (+) or not often\nenough (-), percentage points", fontsize=7)
+            for side in ("top", "right"):
+                ax.spines[side].set_visible(False)
+    for colour, name in ((BLUE, "cpu"), ("#b4532a", "memory"), (GREY, "network")):
+        axes[0, 0].plot([], [], color=colour, label=name)
+    axes[0, 0].fill_between([], [], [], color="#d7ead7", label="within 1 point")
+    axes[0, 0].legend(fontsize=7, frameon=False, ncol=4, loc="lower left", bbox_to_anchor=(0, 1.1))
+    for ax in axes[-1]:
+        ax.set_xlabel("quantile", fontsize=8)
+    save(fig, path)
+
+
+def own_coverage(found):
+    return {h: {group: by[h]["cover"] for group, by in found.items() if h in by} for h in spec.HORIZONS}
+
+
+def system_coverage(system):
+    out = {h: {} for h in spec.HORIZONS}
+    for h in spec.HORIZONS:
+        for group in replay.groups(system):
+            errors = [replay.at(system, group, h, f"coverage_err_pp.q{q:g}") for q in spec.QUANTILES]
+            if None not in errors:
+                # Where many peaks are the same number, any share in a range is right: the error is from that range.
+                out[h][group] = [q + e / 100 for q, e in zip(spec.QUANTILES, errors)]
+    return out
+
+
+def system_bars(system, path):
+    """Loss of the system and of the model alone over that of the best simple rule of the row."""
+    groups = [g for g in replay.groups(system) if replay.at(system, g, 5, "pinball_ratio") is not None]
+    fig, ax = plt.subplots(figsize=(7.5, 0.36 * len(groups) + 1.2))
+    at = np.arange(len(groups))[::-1]
+    for k, (name, key, colour) in enumerate(
+        (("model alone", "model_pinball_ratio", "#c9c9c9"), ("system", "pinball_ratio", BLUE))
+    ):
+        values = [100 * (1 - (replay.at(system, g, 5, key) or np.nan)) for g in groups]
+        y = at + 0.19 - 0.38 * k
+        ax.barh(y, np.maximum(values, -50), height=0.36, color=colour, label=name)
+        for v, row in zip(values, y):
+            if v < -50:
+                ax.text(-49, row, f"{v:.0f} %", fontsize=7, va="center", color=INK)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_xlim(-50, 50)
+    ax.set_ylim(-0.6, len(groups) - 0.4)
+    ax.set_yticks(at, groups, fontsize=8)
+    ax.set_xlabel("pinball loss saved against the best of eleven simple rules of that row (%), next 5 ticks", fontsize=8)
     ax.tick_params(axis="x", labelsize=8)
     ax.legend(fontsize=8, ncol=2, loc="lower left", bbox_to_anchor=(0, 1.0), frameon=False)
     ax.grid(axis="x", alpha=0.25)

@@ -20,10 +20,15 @@ QUANTILE_WEIGHTS = (1.0, 1.5, 2.0, 3.0)
 AVERAGE = 0.99  # decay of the averaged weights, which are what is validated and released
 
 
+def device():
+    """A GPU when there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def pinball(pred, y, weight):
     """Pinball loss for pred [..., 8], y [..., 2], weight [..., 2] (0 = no target): weighted, per item."""
-    q = torch.tensor(spec.QUANTILES)
-    w = torch.tensor(QUANTILE_WEIGHTS)
+    q = torch.tensor(spec.QUANTILES, device=pred.device)
+    w = torch.tensor(QUANTILE_WEIGHTS, device=pred.device)
     pred = pred.unflatten(-1, (len(spec.HORIZONS), len(spec.QUANTILES)))
     d = y.unsqueeze(-1) - pred
     return (torch.maximum(q * d, (q - 1) * d) * w).mean(-1) * weight
@@ -48,9 +53,11 @@ def train(series, sizes, steps, minutes=None, seed=1, threads=1, lanes=LANES, pr
     """
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
+    on = device()
     source = Lanes(series, lanes, CHUNK, np.random.default_rng(seed))
-    batch = [torch.from_numpy(a) for a in validation(series, np.random.default_rng(seed))]
-    net = Net(sizes)
+    batch = [torch.from_numpy(a).to(on) for a in validation(series, np.random.default_rng(seed))]
+    # Made on the CPU, so that a seed begins with the same weights everywhere.
+    net = Net(sizes).to(on)
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR_TOP, weight_decay=1e-4)
     every = max(1, min(100, steps // 10))
@@ -66,7 +73,7 @@ def train(series, sizes, steps, minutes=None, seed=1, threads=1, lanes=LANES, pr
         rate = LR_END + 0.5 * (LR_TOP - LR_END) * (1 + math.cos(math.pi * min(done, 1.0)))
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, step / WARM_STEPS)
-        x, y, w, reset = (torch.from_numpy(a) for a in source.chunk())
+        x, y, w, reset = (torch.from_numpy(a).to(on) for a in source.chunk())
         keep = (~reset).float()[None, :, None]
         state = [(h.detach() * keep, c.detach() * keep) for h, c in state]
         pred, state = net(x, state)
@@ -98,8 +105,8 @@ def train(series, sizes, steps, minutes=None, seed=1, threads=1, lanes=LANES, pr
     if not math.isfinite(best):
         raise ValueError("training gave no finite validation loss")
     how = {
-        "seed": seed, "sizes": list(sizes), "steps": step, "best_step": best_step, "lanes": lanes,
+        "seed": seed, "sizes": list(sizes), "steps": step, "steps_wanted": steps, "best_step": best_step, "lanes": lanes,
         "chunk_ticks": CHUNK, "validation_loss": round(best, 5),
-        "minutes": round((time.monotonic() - begin) / 60, 1),
+        "minutes": round((time.monotonic() - begin) / 60, 1), "device": on.type,
     }
-    return best_net, how
+    return best_net.cpu(), how

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -38,12 +39,29 @@ def test_one_command_makes_a_whole_model(tmp_path):
     assert done.returncode == 0, done.stderr
     assert {p.name for p in out.iterdir()} == {
         "model.onnx", "contract.json", "golden.json", "card.md", "skill.png", "forecasts.png",
+        "reliability.png",
     }
     contract = json.loads((out / "contract.json").read_text())
     assert contract["layers"] == [8, 4] and contract["tick_seconds_trained"] == [1]
     assert "made/memory" in (out / "card.md").read_text()
     losses = [float(line.split("validation ")[1].split()[0]) for line in done.stderr.splitlines() if "validation" in line]
     assert min(losses) < losses[0]
+
+
+def test_a_family_that_is_left_out_is_only_evaluated(tmp_path):
+    traces(tmp_path / "traces")
+    shutil.copy(tmp_path / "traces" / "made.csv", tmp_path / "traces" / "other.csv")
+    out = tmp_path / "out"
+    arguments = ("--traces", tmp_path / "traces", "--sizes", "4", "--steps", 5, "--out", out)
+    done = pipeline(*arguments, "--leave-out", "other")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "contract.json").read_text())["training"]["left_out"] == ["other"]
+    card = (out / "card.md").read_text()
+    assert "| made/cpu | 2 |" in card
+    assert "other/cpu" in card.split("## Results")[1] and "made/cpu" not in card.split("## Results")[1]
+    for wrong in (["nobody"], ["made", "other"]):
+        done = pipeline(*arguments, "--leave-out", *wrong)
+        assert done.returncode == 1 and "cannot leave out" in done.stderr.splitlines()[-1]
 
 
 def test_the_same_seed_and_steps_give_the_same_model():

@@ -1,6 +1,8 @@
 //! JSON of the status socket, version 1. Units stand in the names; null is unknown, never zero.
 //! [`Schema`] tells name, meaning and unit of each field, so that answers explain themselves.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 mod schema;
@@ -274,12 +276,38 @@ pub struct HorizonForecast {
 }
 
 /// A forecast in the unit of its resource: cores, bytes, bytes per second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Forecast {
     /// `model` or `baseline`.
     pub source: String,
     /// One entry per horizon.
     pub horizons: Vec<HorizonForecast>,
+    /// Expert with the largest share in it, e.g. `model`, `recent-max`, `ar12`.
+    pub driver: Option<Cow<'static, str>>,
+    /// Share of it that comes from the model, 0 to 1.
+    pub model_share: Option<f32>,
+    /// 1 less the ratio of its recent pinball loss to that of the best simple rule; absent while
+    /// too little is known.
+    pub skill: Option<f32>,
+    /// The same of the model alone; absent also where it said nothing.
+    pub model_skill: Option<f32>,
+    /// The model only repeats its input here, and is not listened to.
+    pub copier: Option<bool>,
+    /// What came of the last forecasts of the shorter horizon; absent before the first outcome.
+    pub coverage: Option<Coverage>,
+}
+
+/// Share of the last peaks at or below each quantile, 0 to 1; the nominal one is in the name.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Of the median.
+    pub q50: f32,
+    /// Of the 90 % quantile.
+    pub q90: f32,
+    /// Of the 95 % quantile.
+    pub q95: f32,
+    /// Of the 99 % quantile.
+    pub q99: f32,
 }
 
 /// One row of `GET /v1/workloads`.

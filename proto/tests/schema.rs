@@ -57,10 +57,13 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         q95: 0.0,
         q99: 0.0,
     };
-    let forecast = Forecast {
-        source: String::new(),
-        horizons: Vec::new(),
+    let coverage = Coverage {
+        q50: 0.0,
+        q90: 0.0,
+        q95: 0.0,
+        q99: 0.0,
     };
+    let forecast = Forecast::default();
     let workload = Workload {
         id: String::new(),
         cgroup: String::new(),
@@ -114,6 +117,7 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("Usage", keys(&Usage::default())),
         ("Limits", keys(&Limits::default())),
         ("HorizonForecast", keys(&horizon)),
+        ("Coverage", keys(&coverage)),
         ("Forecast", keys(&forecast)),
         ("Workload", keys(&workload)),
         (

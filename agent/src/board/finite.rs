@@ -1,6 +1,6 @@
 //! Keeps NaN and infinity off the board: JSON has no word for them, and a reader would fail.
 
-use llmos_proto::status::{Decision, Forecast, Limits, Status, Usage, Workload};
+use llmos_proto::status::{Coverage, Decision, Forecast, Limits, Status, Usage, Workload};
 
 /// Makes every unknown number of the status absent.
 pub fn status(status: &mut Status) {
@@ -32,6 +32,9 @@ pub fn workload(workload: &mut Workload) {
     ] {
         if forecast.as_ref().is_some_and(|f| !is_finite(f)) {
             *forecast = None;
+        }
+        if let Some(forecast) = forecast {
+            standing(forecast);
         }
     }
 }
@@ -73,6 +76,22 @@ fn usage(usage: &mut Usage) {
     ] {
         keep_finite(value);
     }
+}
+
+fn standing(forecast: &mut Forecast) {
+    for value in [
+        &mut forecast.model_share,
+        &mut forecast.skill,
+        &mut forecast.model_skill,
+    ] {
+        *value = value.filter(|v| v.is_finite());
+    }
+    let sound = |c: &Coverage| {
+        [c.q50, c.q90, c.q95, c.q99]
+            .iter()
+            .all(|share| share.is_finite())
+    };
+    forecast.coverage = forecast.coverage.filter(sound);
 }
 
 fn limits(limits: &mut Limits) {

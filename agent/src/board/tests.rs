@@ -1,7 +1,7 @@
 //! What readers see of published ticks.
 
 use super::*;
-use llmos_proto::status::{Component, Forecast, Health, HorizonForecast, Limits, Usage};
+use llmos_proto::status::{Component, Coverage, Forecast, Health, HorizonForecast, Limits, Usage};
 
 fn status() -> Status {
     Status {
@@ -148,6 +148,20 @@ fn failures_count_together_whatever_their_cause() {
     assert_eq!(board.totals().get(&key), Some(&2));
 }
 
+fn forecast_of(q: f64) -> Forecast {
+    Forecast {
+        source: "model".into(),
+        horizons: vec![HorizonForecast {
+            ticks: 10,
+            q50: q,
+            q90: q,
+            q95: q,
+            q99: q,
+        }],
+        ..Forecast::default()
+    }
+}
+
 #[test]
 fn no_number_on_the_board_is_nan() {
     let board = Board::new(status());
@@ -161,7 +175,18 @@ fn no_number_on_the_board_is_nan() {
             q95: 1.0,
             q99: 1.0,
         }],
+        ..Forecast::default()
     });
+    let mut half = forecast_of(1.0);
+    half.skill = Some(f32::NEG_INFINITY);
+    half.model_share = Some(0.5);
+    half.coverage = Some(Coverage {
+        q50: 0.5,
+        q90: f32::NAN,
+        q95: 1.0,
+        q99: 1.0,
+    });
+    broken.memory_forecast = Some(half);
     let mut no_from = decision("1", "raise", 2.0, "applied");
     no_from.from = Some(f64::NAN);
     let nowhere = decision("1", "raise", f64::NAN, "applied");
@@ -169,6 +194,9 @@ fn no_number_on_the_board_is_nan() {
     let detail = board.workload("1").expect("there");
     assert_eq!(detail.workload.usage.cpu_cores, None);
     assert_eq!(detail.workload.cpu_forecast, None);
+    let kept = detail.workload.memory_forecast.as_ref().expect("finite");
+    assert_eq!((kept.skill, kept.model_share), (None, Some(0.5)));
+    assert_eq!(kept.coverage, None);
     assert_eq!(detail.changes.len(), 1);
     assert_eq!(detail.changes[0].from, None);
     let text = serde_json::to_string(&detail).expect("serialises");

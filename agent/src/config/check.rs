@@ -12,7 +12,7 @@ use super::error::ConfigError;
 use super::origin::Origins;
 use super::raw::Raw;
 use super::rules::Rules;
-use super::{Budget, Config, Coordinator, Metrics, Model, Probes};
+use super::{Budget, Config, Coordinator, Forecast, Metrics, Model, Probes};
 
 pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> {
     let wrong = |key: &str, value: String, expected: &str| ConfigError::Invalid {
@@ -101,6 +101,14 @@ pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
         })
     });
     let listen = listen.transpose()?;
+    let save_every_s = raw.forecast.save_every_s.unwrap_or(300);
+    if save_every_s != 0 && !(10..=86_400).contains(&save_every_s) {
+        return Err(wrong(
+            "forecast.save_every_s",
+            save_every_s.to_string(),
+            "10 to 86400 seconds, or 0 for never",
+        ));
+    }
     let near_quota_share = raw.probes.near_quota_share.unwrap_or(0.5);
     if !(0.125..=1.0).contains(&near_quota_share) {
         return Err(wrong(
@@ -136,6 +144,9 @@ pub(super) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
         model: Model {
             dir: raw.model.dir,
             enabled: raw.model.enabled.unwrap_or(true),
+        },
+        forecast: Forecast {
+            save_every: (save_every_s > 0).then(|| Duration::from_secs(save_every_s)),
         },
         probes: Probes {
             cpu: raw.probes.cpu.unwrap_or(true),

@@ -32,10 +32,11 @@ pub(super) const POLICY: [&str; 15] = [
 ];
 
 /// Sections and their keys.
-pub(super) const SECTIONS: [(&str, &[&str]); 6] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 7] = [
     ("coordinator", &["address", "queue_reports"]),
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
+    ("forecast", &["save_every_s"]),
     (
         "probes",
         &[

@@ -38,7 +38,7 @@ pub struct Config {
     pub node_name: String,
     /// Root of the cgroup v2 hierarchy; `None` means: find it.
     pub cgroup_root: Option<PathBuf>,
-    /// Directory of the undo journal.
+    /// Directory of the undo journal and of what is known of each series.
     pub state_dir: PathBuf,
     /// Unix socket of status and metrics.
     pub socket: PathBuf,
@@ -52,6 +52,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The forecast model.
     pub model: Model,
+    /// What is kept of forecasts.
+    pub forecast: Forecast,
     /// Which eBPF probes to load.
     pub probes: Probes,
     /// What the agent may cost.
@@ -116,6 +118,13 @@ impl Model {
             .flat_map(|dir| bases.iter().map(move |base| base.join(dir)))
             .find(|dir| dir.is_dir())
     }
+}
+
+/// `[forecast]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    /// Time between two saves of the forecasting state; `None` is never.
+    pub save_every: Option<Duration>,
 }
 
 /// `[probes]`

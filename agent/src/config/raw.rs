@@ -20,6 +20,7 @@ pub(super) struct Raw {
     pub(super) coordinator: RawCoordinator,
     pub(super) metrics: RawMetrics,
     pub(super) model: RawModel,
+    pub(super) forecast: RawForecast,
     pub(super) probes: RawProbes,
     pub(super) budget: RawBudget,
     pub(super) policy: RawPolicy,
@@ -44,6 +45,12 @@ pub(super) struct RawMetrics {
 pub(super) struct RawModel {
     pub(super) dir: Option<PathBuf>,
     pub(super) enabled: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawForecast {
+    pub(super) save_every_s: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -45,6 +45,13 @@ pub(super) fn config(config: &Config) -> String {
     page.section("[model]");
     page.line("model.", "dir", config.model.dir.as_deref().map(path));
     page.line("model.", "enabled", Some(config.model.enabled.to_string()));
+    page.section("[forecast]");
+    let save_every = config.forecast.save_every.unwrap_or_default();
+    page.line(
+        "forecast.",
+        "save_every_s",
+        Some(save_every.as_secs().to_string()),
+    );
     page.section("[probes]");
     let probes = &config.probes;
     for (key, on) in [

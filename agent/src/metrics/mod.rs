@@ -2,6 +2,7 @@
 //! kept twice, and a workload that left leaves no series behind.
 
 mod agent;
+mod forecasts;
 mod labels;
 mod names;
 #[cfg(test)]
@@ -45,6 +46,7 @@ struct Moment {
 impl Collector for Moment {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         agent::encode(&mut encoder, &self.status, &self.totals)?;
+        forecasts::encode(&mut encoder, &self.workloads.workloads)?;
         workloads::encode(&mut encoder, &self.workloads.workloads, self.status.tick_ms)
     }
 }

@@ -95,6 +95,12 @@ metrics! {
     LOST = counter("lost_events", None, "Data that the kernel side or the agent lost, by place");
     COMPONENT = gauge("component_state", None, "1 for the state that a part of the agent is in, 0 for the others");
     DECISIONS = counter("decisions", None, "Decisions since the start, holds too, by limit, action and outcome");
+    FORECASTS = gauge("forecasts", None, "Forecasts, by resource and by the expert with the largest share in them");
+    COPIERS = gauge("forecast_copiers", None, "Forecasts on which the model is not listened to because it only repeats its input, by resource");
+    MODEL_SHARE = gauge("forecast_model_share", RATIO, "Mean share of forecasts that comes from the model, by resource");
+    SKILL = gauge("forecast_skill", RATIO, "1 less the recent pinball loss of forecasts over that of the best simple rule, median of the workloads, by resource");
+    MODEL_SKILL = gauge("forecast_model_skill", RATIO, "1 less the recent pinball loss of the model alone over that of the best simple rule, median of the workloads, by resource");
+    COVERAGE = gauge("forecast_coverage", RATIO, "Share of the last peaks at or below a quantile, mean of the workloads, by resource and quantile");
     CPU = gauge("workload_cpu", CORES, "CPU use over the last tick");
     THROTTLED = gauge("workload_cpu_throttled", RATIO, "Enforcement periods of the last tick in which it was throttled");
     CPU_LIMIT = gauge("workload_cpu_limit", CORES, "cpu.max as a rate; absent without a limit");

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use llmos_proto::status::{
-    API_VERSION, Component, Decision, EventCount, Forecast, Health, HorizonForecast, Limits, Link,
-    Lost, Program, Status, Usage, Workload,
+    API_VERSION, Component, Coverage, Decision, EventCount, Forecast, Health, HorizonForecast,
+    Limits, Link, Lost, Program, Status, Usage, Workload,
 };
 
 use super::*;
@@ -24,6 +24,12 @@ const GOLDEN: &[&str] = &[
     "llmos_component_state",
     "llmos_decisions_total",
     "llmos_events_total",
+    "llmos_forecast_copiers",
+    "llmos_forecast_coverage_ratio",
+    "llmos_forecast_model_share_ratio",
+    "llmos_forecast_model_skill_ratio",
+    "llmos_forecast_skill_ratio",
+    "llmos_forecasts",
     "llmos_kernel_side_cpu_cores",
     "llmos_limits_held",
     "llmos_lost_events_total",
@@ -99,6 +105,17 @@ fn forecast() -> Option<Forecast> {
             q95: 0.75,
             q99: 1.0,
         }],
+        driver: Some("ar12".into()),
+        model_share: Some(0.25),
+        skill: Some(0.125),
+        model_skill: Some(-0.5),
+        copier: Some(false),
+        coverage: Some(Coverage {
+            q50: 0.5,
+            q90: 0.875,
+            q95: 0.9375,
+            q99: 1.0,
+        }),
     })
 }
 
@@ -326,6 +343,7 @@ fn names_end_in_base_units_and_labels_are_the_agreed_ones() {
         "action",
         "cgroup",
         "component",
+        "driver",
         "horizon",
         "kernel",
         "program",
@@ -441,5 +459,48 @@ fn the_root_has_a_label_that_is_not_empty() {
     assert_eq!(
         value(&all, "llmos_workload_cpu_cores", &[("cgroup", "/")]),
         0.5
+    );
+}
+
+#[test]
+fn forecasts_are_summed_up_over_the_workloads() {
+    let mut other = workload("b");
+    let cpu = other.cpu_forecast.as_mut().expect("a forecast");
+    cpu.driver = Some("model".into());
+    cpu.copier = Some(true);
+    cpu.model_share = Some(0.75);
+    cpu.skill = None;
+    cpu.coverage = None;
+    let mut young = workload("c");
+    young.cpu_forecast = None;
+    let series = parse(&text(vec![workload("a"), other, young]));
+    let value = |name: &str, wanted: &[(&str, &str)]| {
+        let found: Vec<f64> = series
+            .iter()
+            .filter(|s| s.name == name && s.labels.len() == wanted.len())
+            .filter(|s| wanted.iter().all(|(key, text)| s.labels[*key] == *text))
+            .map(|s| s.value)
+            .collect();
+        assert_eq!(found.len(), 1, "{name} {wanted:?}");
+        found[0]
+    };
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+    let cpu = ("resource", "cpu");
+    near(value("llmos_forecasts", &[cpu, ("driver", "ar12")]), 1.0);
+    near(value("llmos_forecasts", &[cpu, ("driver", "model")]), 1.0);
+    near(
+        value(
+            "llmos_forecasts",
+            &[("resource", "memory"), ("driver", "ar12")],
+        ),
+        3.0,
+    );
+    near(value("llmos_forecast_copiers", &[cpu]), 1.0);
+    near(value("llmos_forecast_model_share_ratio", &[cpu]), 0.5);
+    near(value("llmos_forecast_skill_ratio", &[cpu]), 0.125);
+    near(value("llmos_forecast_model_skill_ratio", &[cpu]), -0.5);
+    near(
+        value("llmos_forecast_coverage_ratio", &[cpu, ("quantile", "0.9")]),
+        0.875,
     );
 }

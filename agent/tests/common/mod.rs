@@ -3,8 +3,8 @@
 
 use llmos_agent::board::{Board, Published};
 use llmos_proto::status::{
-    API_VERSION, Component, Decision, Forecast, Health, HorizonForecast, Limits, Link, Lost,
-    Status, Usage, Workload,
+    API_VERSION, Component, Coverage, Decision, Forecast, Health, HorizonForecast, Limits, Link,
+    Lost, Status, Usage, Workload,
 };
 use std::sync::Arc;
 
@@ -85,6 +85,17 @@ fn forecast(q50: f64) -> Option<Forecast> {
     Some(Forecast {
         source: "model".into(),
         horizons: vec![horizon(10, q50), horizon(60, q50 * 1.25)],
+        driver: Some("model".into()),
+        model_share: Some(0.62),
+        skill: Some(0.08),
+        model_skill: Some(0.05),
+        copier: Some(false),
+        coverage: Some(Coverage {
+            q50: 0.5,
+            q90: 0.91,
+            q95: 0.94,
+            q99: 1.0,
+        }),
     })
 }
 

@@ -204,5 +204,6 @@ fn forecast(one: &Forecast) -> status::Forecast {
     status::Forecast {
         source: one.source.clone(),
         horizons: horizons.collect(),
+        ..status::Forecast::default()
     }
 }

@@ -5,6 +5,7 @@
 //! serves workloads of any size.
 
 use super::Resource;
+use super::numbers::{self, Numbers};
 
 /// Version of the contract that this code speaks.
 pub const CONTRACT_VERSION: u32 = 1;
@@ -56,7 +57,7 @@ pub struct FeatureRow {
     ewma_fast: f64,
     ewma_slow: f64,
     ring: [f64; RING],
-    next: usize,
+    next: u8,
     last: f64,
 }
 
@@ -81,14 +82,13 @@ impl FeatureRow {
     /// One tick, with its value if there is one, and the features of that tick.
     pub fn step(&mut self, value: Option<f64>) -> [f32; COUNT] {
         let before = self.scale;
-        let decayed = before * (-1.0 / SCALE_HALF_LIFE_TICKS).exp2();
-        self.scale = decayed.max(floor(self.resource));
+        self.scale = (before * decay(1.0)).max(floor(self.resource));
         if let Some(x) = value {
             self.scale = self.scale.max(x);
             self.ewma_fast += ALPHA_FAST * (x - self.ewma_fast);
             self.ewma_slow += ALPHA_SLOW * (x - self.ewma_slow);
-            self.ring[self.next] = x;
-            self.next = (self.next + 1) % RING;
+            self.ring[usize::from(self.next)] = x;
+            self.next = (self.next + 1) % RING as u8;
             self.last = x;
         }
         self.features(before, value.is_some())
@@ -98,6 +98,54 @@ impl FeatureRow {
     #[must_use]
     pub fn scale(&self) -> f64 {
         self.scale
+    }
+
+    /// Lets ticks pass that nobody saw.
+    pub fn skip(&mut self, ticks: u64) {
+        self.scale = (self.scale * decay(ticks as f64)).max(floor(self.resource));
+    }
+
+    /// The row as it was before its last values (newest first, `None` where missing), as far as
+    /// that can be told: the averages exactly, the scale as if none of these values had raised it,
+    /// and the ring as if the oldest of them had been there for long. Once the values are stepped
+    /// through again, scale and averages are those of now.
+    #[must_use]
+    pub fn before(&self, values: impl IntoIterator<Item = Option<f64>>) -> Self {
+        let mut row = self.clone();
+        let mut oldest = None;
+        for value in values {
+            row.scale /= decay(1.0);
+            if let Some(x) = value {
+                for (average, alpha) in [
+                    (&mut row.ewma_fast, ALPHA_FAST),
+                    (&mut row.ewma_slow, ALPHA_SLOW),
+                ] {
+                    *average = ((*average - alpha * x) / (1.0 - alpha)).max(0.0);
+                }
+                oldest = Some(x);
+            }
+        }
+        if let Some(x) = oldest {
+            row.ring = [x; RING];
+            row.last = x;
+        }
+        row
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        for number in [
+            &mut self.scale,
+            &mut self.ewma_fast,
+            &mut self.ewma_slow,
+            &mut self.last,
+        ] {
+            numbers::values(to, std::slice::from_mut(number));
+        }
+        numbers::values(to, &mut self.ring);
+        numbers::count(to, &mut self.next);
+        let sound = self.scale >= floor(self.resource) && usize::from(self.next) < RING;
+        numbers::hold(to, sound);
     }
 
     fn features(&self, scale_before: f64, present: bool) -> [f32; COUNT] {
@@ -119,9 +167,30 @@ impl FeatureRow {
     }
 }
 
+/// What is left of a scale after so many ticks.
+fn decay(ticks: f64) -> f64 {
+    (-ticks / SCALE_HALF_LIFE_TICKS).exp2()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_that_is_wound_back_and_forth_is_the_same() {
+        let value = |tick: u32| (tick % 5 != 3).then_some(f64::from(tick * 7 % 11) / 10.0);
+        let (mut row, _) = FeatureRow::start(Resource::Cpu, 1.5);
+        (0..100).for_each(|tick| {
+            row.step(value(tick));
+        });
+        let mut again = row.before((68..100).rev().map(value));
+        let (mut now, mut then) = (row.clone(), Default::default());
+        (68..100).for_each(|tick| then = again.step(value(tick)));
+        for (a, b) in now.step(Some(0.3)).iter().zip(again.step(Some(0.3))) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+        assert!(then.iter().all(|x| x.is_finite()));
+    }
 
     fn near(a: f32, b: f64) -> bool {
         (f64::from(a) - b).abs() < 1e-6

@@ -9,14 +9,19 @@ pub mod expert;
 pub mod features;
 mod judge;
 mod model;
+mod numbers;
 mod recent;
+mod row;
+mod saved;
 mod season;
 mod series;
+mod warm;
 mod window;
 
 pub use judge::Standing;
 pub use model::{Model, ModelError, OUTPUTS, StateRows};
-pub use series::{Forecast, Observation, Quantiles, Resource, SeriesForecaster, Source};
+pub use numbers::{LAYOUT, Numbers};
+pub use series::{Forecast, Observation, Quantiles, Resource, SeriesForecaster, SeriesKey, Source};
 
 /// Horizons in ticks, in the order of the outputs.
 pub const HORIZONS: [usize; 2] = [5, 30];

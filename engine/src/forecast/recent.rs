@@ -1,6 +1,7 @@
 //! The last ticks of a series: values, and which of them were there.
 
 use super::HORIZONS;
+use super::numbers::{self, Numbers};
 
 /// Ticks that are remembered: the longest horizon fits.
 const TICKS: usize = 32;
@@ -55,6 +56,37 @@ impl Recent {
             }
         }
         (seen > 0 && 2 * seen >= horizon).then_some(f64::from(peak))
+    }
+
+    /// Ticks seen, as far as they are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        usize::try_from(self.ticks).map_or(TICKS, |ticks| ticks.min(TICKS))
+    }
+
+    /// The value of so many ticks before the last one, if there was one; at most 31.
+    #[must_use]
+    pub fn back(&self, ticks: usize) -> Option<f64> {
+        let place = self.place(ticks + 1);
+        (self.present & (1 << place) != 0).then(|| f64::from(self.values[place]))
+    }
+
+    /// How many of the remembered ticks have a value.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.present.count_ones() as usize
+    }
+
+    /// Leaves out ticks, after as many without a value as are remembered.
+    pub fn skip(&mut self, ticks: u64) {
+        self.ticks += ticks;
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::short_values(to, &mut self.values);
+        numbers::count(to, &mut self.present);
+        numbers::count(to, &mut self.ticks);
     }
 
     /// Place of the tick `back` ticks before the next one.

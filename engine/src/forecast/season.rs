@@ -1,5 +1,7 @@
 //! What a series did at this time yesterday: a daily profile of peaks, a quarter of an hour a bucket.
 
+use super::numbers::{self, Numbers};
+
 /// Buckets of a day.
 const BUCKETS: usize = 96;
 /// How far a bucket falls towards a day that was lower; it rises at once.
@@ -60,6 +62,24 @@ impl Season {
         let known = (first..=last).map(|bucket| self.profile[place(bucket)]);
         let peak = known.fold(f32::NAN, f32::max);
         (!peak.is_nan()).then_some(f64::from(peak))
+    }
+
+    /// Leaves out ticks: the time of the day goes on. `value` is the last known one.
+    pub fn skip(&mut self, ticks: u64, value: f64) {
+        let before = self.bucket(self.ticks.saturating_sub(1));
+        self.ticks += ticks;
+        let now = self.bucket(self.ticks.saturating_sub(1));
+        if now != before {
+            self.close(before, now);
+            self.peak = value;
+        }
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::forecasts(to, &mut self.profile);
+        numbers::count(to, &mut self.ticks);
+        numbers::values(to, std::slice::from_mut(&mut self.peak));
     }
 
     /// The bucket of a tick, counted from the beginning.
@@ -128,6 +148,16 @@ mod tests {
         assert_eq!(day(1.0), Some(1.0));
         assert_eq!(day(4.0), Some(4.0));
         assert_eq!(day(2.0), Some(2.5), "two days of 2 after 4");
+    }
+
+    #[test]
+    fn the_time_of_the_day_goes_on_over_a_gap() {
+        let mut season = Season::new(900.0);
+        (0..100).for_each(|tick| season.push(busy(tick)));
+        season.skip(30, 1.0);
+        // The busy tick of the second day is 136; the last one that passed is 129.
+        assert_eq!(season.peak_ahead(6), Some(1.0));
+        assert_eq!(season.peak_ahead(7), Some(3.0));
     }
 
     #[test]

@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::expert::Statements;
-use super::features::{self, FeatureRow};
-use super::judge::{Judge, Standing};
-use super::{HORIZONS, Model, ModelError, OUTPUTS, QUANTILES, StateRows, put_in_order};
+use super::judge::Standing;
+use super::numbers::LARGEST;
+use super::row::Row;
+use super::warm;
+use super::{HORIZONS, Model, ModelError, OUTPUTS, QUANTILES, StateRows};
 use crate::units::CgroupId;
 
 /// Quantiles of the peak, for each horizon, in the unit of the series.
 pub type Quantiles = [[f64; QUANTILES.len()]; HORIZONS.len()];
-
-/// Steps of the model on a series before it is listened to: its state starts from nothing.
-const WARM_STEPS: u32 = 30;
-/// Length of a tick where nobody says.
-const TICK_S: f64 = 1.0;
 
 /// What a series is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +23,9 @@ pub enum Resource {
     /// Network, in plus out, in bytes per second.
     Network,
 }
+
+/// Which series: a workload, and what of it.
+pub type SeriesKey = (CgroupId, Resource);
 
 /// Who had the largest share in a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,45 +63,24 @@ pub struct Observation {
 /// workload is no longer observed.
 #[derive(Debug)]
 pub struct SeriesForecaster {
-    tick: u64,
-    tick_s: f64,
-    rows: Vec<Row>,
-    index: BTreeMap<(CgroupId, Resource), usize>,
-    model_name: String,
-    state: StateRows,
+    pub(super) tick: u64,
+    pub(super) tick_s: f64,
+    pub(super) rows: Vec<Row>,
+    pub(super) index: BTreeMap<SeriesKey, usize>,
+    pub(super) model_name: String,
+    pub(super) state: StateRows,
     features: Vec<f32>,
     outputs: Vec<f32>,
+    /// What each expert said of each row, where somebody wants to know.
+    statements: Option<Vec<Statements>>,
     /// Which outputs the model forecasts itself: all of them.
     whole: bool,
 }
 
-impl Default for SeriesForecaster {
-    fn default() -> Self {
-        Self::new(TICK_S)
-    }
-}
-
-#[derive(Debug)]
-struct Row {
-    key: (CgroupId, Resource),
-    /// The tick at which the row was last observed.
-    tick: u64,
-    features: FeatureRow,
-    input: [f32; features::COUNT],
-    judge: Judge,
-    /// Steps of the model since the row's recurrent state was zero.
-    model_steps: u32,
-    said: Option<Said>,
-}
-
-/// What was said of a series at the last tick.
-#[derive(Debug)]
-struct Said {
-    forecast: Forecast,
-    statements: Statements,
-}
-
 impl Resource {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Network];
+
     /// Name for people and wire formats.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -148,7 +127,17 @@ impl SeriesForecaster {
             state: StateRows::default(),
             features: Vec::new(),
             outputs: Vec::new(),
+            statements: None,
             whole: true,
+        }
+    }
+
+    /// One that also tells what each expert says ([`Self::statements`]).
+    #[must_use]
+    pub fn with_statements(tick_s: f64) -> Self {
+        Self {
+            statements: Some(Vec::new()),
+            ..Self::new(tick_s)
         }
     }
 
@@ -180,20 +169,21 @@ impl SeriesForecaster {
     /// The forecast of this tick, once the series has had a value.
     #[must_use]
     pub fn forecast(&self, id: CgroupId, resource: Resource) -> Option<Forecast> {
-        Some(self.row(id, resource)?.said.as_ref()?.forecast)
+        self.row(id, resource)?.said()
     }
 
-    /// What each expert said at this tick, in the order of [`super::expert::ALL`].
+    /// What each expert said at this tick, in the order of [`super::expert::ALL`]; `None` also where
+    /// that is not kept.
     #[must_use]
     pub fn statements(&self, id: CgroupId, resource: Resource) -> Option<&Statements> {
-        Some(&self.row(id, resource)?.said.as_ref()?.statements)
+        let at = *self.index.get(&(id, resource))?;
+        self.statements.as_ref()?.get(at)
     }
 
     /// Who is listened to on a series, and how well it has gone.
     #[must_use]
     pub fn standing(&self, id: CgroupId, resource: Resource) -> Option<Standing> {
-        let row = self.row(id, resource)?;
-        Some(row.judge.standing(&row.said.as_ref()?.statements))
+        self.row(id, resource)?.standing()
     }
 
     /// Series that are alive.
@@ -212,31 +202,17 @@ impl SeriesForecaster {
         self.rows.get(*self.index.get(&(id, resource))?)
     }
 
-    fn observe(&mut self, key: (CgroupId, Resource), value: Option<f64>) {
-        let value = value.filter(|x| x.is_finite() && *x >= 0.0);
+    fn observe(&mut self, key: SeriesKey, value: Option<f64>) {
+        let value = value.filter(|x| (0.0..=LARGEST).contains(x));
         if let Some(&at) = self.index.get(&key) {
             let row = &mut self.rows[at];
-            if row.tick == self.tick {
-                return;
+            if row.tick != self.tick {
+                row.observe(self.tick, value);
             }
-            row.tick = self.tick;
-            row.input = row.features.step(value);
-            row.judge.observe(value);
         } else if let Some(x) = value.filter(|x| begins(key.1, *x)) {
-            let (features, input) = FeatureRow::start(key.1, x);
-            let mut judge = Judge::new(self.tick_s);
-            judge.observe(Some(x));
             self.index.insert(key, self.rows.len());
             grow(&mut self.rows, 1);
-            self.rows.push(Row {
-                key,
-                tick: self.tick,
-                features,
-                input,
-                judge,
-                model_steps: 0,
-                said: None,
-            });
+            self.rows.push(Row::start(key, self.tick, self.tick_s, x));
             let width = self.state.width;
             for numbers in [&mut self.state.h, &mut self.state.c] {
                 grow(numbers, width);
@@ -276,32 +252,19 @@ impl SeriesForecaster {
         };
         if self.model_name != model.name() || self.state.width != model.state_width() {
             self.reset_state(model.name().to_owned(), model.state_width());
-            self.rows
-                .iter_mut()
-                .for_each(|row| row.judge.forget_model());
+            self.rows.iter_mut().for_each(Row::forget_model);
         }
         self.whole = model.given() == [true; OUTPUTS];
         let rows = self.rows.len();
         if rows == 0 {
             return Ok(());
         }
-        self.features.clear();
-        self.features
-            .extend(self.rows.iter().flat_map(|row| row.input));
-        let numbers = rows * self.state.width;
-        let stepped = model.step(rows, &self.features, &mut self.state, &mut self.outputs);
-        let result = stepped.and_then(|()| {
-            let state = (self.state.h.len(), self.state.c.len());
-            if self.outputs.len() == rows * OUTPUTS && state == (numbers, numbers) {
-                return Ok(());
-            }
-            Err(ModelError::Failed(format!(
-                "{} outputs and {}+{} state numbers for {rows} rows, expected {} and {numbers} twice",
-                self.outputs.len(),
-                state.0,
-                state.1,
-                rows * OUTPUTS,
-            )))
+        let result = warm::warm_up(&mut self.rows, &mut self.state, model).and_then(|()| {
+            self.features.clear();
+            self.features
+                .extend(self.rows.iter().flat_map(|row| row.input));
+            let (state, outputs) = (&mut self.state, &mut self.outputs);
+            warm::step(model, rows, &self.features, state, outputs)
         });
         match &result {
             Ok(()) => self
@@ -331,30 +294,23 @@ impl SeriesForecaster {
     fn conclude(&mut self, stepped: bool) -> Result<(), ModelError> {
         let mut result = Ok(());
         let width = self.state.width;
+        if let Some(kept) = &mut self.statements {
+            kept.clear();
+        }
         for (at, row) in self.rows.iter_mut().enumerate() {
-            let raw = self
+            let answer = self
                 .outputs
                 .get(at * OUTPUTS..(at + 1) * OUTPUTS)
                 .filter(|_| stepped);
-            let scale = row.features.scale();
-            let model = raw.and_then(|raw| guarded(raw, scale));
-            if raw.is_some() && model.is_none() {
+            let (sound, statements) = row.forecast(answer, self.whole);
+            if !sound {
                 self.state.h[at * width..(at + 1) * width].fill(0.0);
                 self.state.c[at * width..(at + 1) * width].fill(0.0);
-                row.model_steps = 0;
                 result = result.and(Err(ModelError::NotFinite { row: at }));
             }
-            let model = model.filter(|_| row.model_steps >= WARM_STEPS);
-            let (horizons, statements) = row.judge.forecast(model.as_ref(), self.whole, scale);
-            let source = if row.judge.standing(&statements).driver.is_model() {
-                Source::Model
-            } else {
-                Source::Baseline
-            };
-            row.said = Some(Said {
-                forecast: Forecast { source, horizons },
-                statements,
-            });
+            if let Some(kept) = &mut self.statements {
+                kept.push(statements);
+            }
         }
         result
     }
@@ -367,21 +323,8 @@ fn begins(resource: Resource, value: f64) -> bool {
 }
 
 /// Makes room for `more` numbers in small steps: doubling would leave megabytes unused.
-fn grow<T>(numbers: &mut Vec<T>, more: usize) {
+pub(super) fn grow<T>(numbers: &mut Vec<T>, more: usize) {
     if numbers.capacity() < numbers.len() + more {
         numbers.reserve_exact(more.max(numbers.len() / 16));
     }
-}
-
-/// Outputs of the model in the unit of the series, put in order; `None` if one is not finite.
-fn guarded(raw: &[f32], scale: f64) -> Option<Quantiles> {
-    let mut out = Quantiles::default();
-    for (slot, x) in out.as_flattened_mut().iter_mut().zip(raw) {
-        *slot = f64::from(*x) * scale;
-        if !slot.is_finite() {
-            return None;
-        }
-    }
-    put_in_order(&mut out);
-    Some(out)
 }

@@ -1,5 +1,7 @@
 //! The last values of a series in order of size, so that any of their quantiles costs little.
 
+use super::numbers::{self, Numbers};
+
 /// The last `N` values (at most 255), oldest out first.
 #[derive(Debug, Clone)]
 pub struct SortedWindow<const N: usize> {
@@ -7,8 +9,8 @@ pub struct SortedWindow<const N: usize> {
     values: [f32; N],
     /// Places in `values` by rising value, the first `len` of them.
     order: [u8; N],
-    len: usize,
-    next: usize,
+    len: u8,
+    next: u8,
 }
 
 impl<const N: usize> Default for SortedWindow<N> {
@@ -26,38 +28,62 @@ impl<const N: usize> Default for SortedWindow<N> {
 impl<const N: usize> SortedWindow<N> {
     /// Adds a value; the oldest leaves when there is no room.
     pub fn push(&mut self, value: f64) {
-        let value = value as f32;
-        if self.len == N {
-            let oldest = self.next as u8;
+        self.push_short(value as f32);
+    }
+
+    fn push_short(&mut self, value: f32) {
+        let mut len = self.len();
+        if len == N {
             // Always found: each place is in the order exactly once.
-            if let Some(at) = self.order.iter().position(|place| *place == oldest) {
+            if let Some(at) = self.order.iter().position(|place| *place == self.next) {
                 self.order.copy_within(at + 1..N, at);
             }
-            self.len -= 1;
+            len -= 1;
         }
-        let at = self.order[..self.len].partition_point(|place| {
+        let at = self.order[..len].partition_point(|place| {
             let known = self.values[usize::from(*place)];
             known.total_cmp(&value).is_lt()
         });
-        self.order.copy_within(at..self.len, at + 1);
-        self.order[at] = self.next as u8;
-        self.values[self.next] = value;
-        self.next = (self.next + 1) % N;
-        self.len += 1;
+        self.order.copy_within(at..len, at + 1);
+        self.order[at] = self.next;
+        self.values[usize::from(self.next)] = value;
+        // At most 255 places, so that both fit.
+        self.next = ((usize::from(self.next) + 1) % N) as u8;
+        self.len = (len + 1) as u8;
     }
 
     /// How many values there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        usize::from(self.len)
+    }
+
+    /// Walks its values, oldest first; their order by size follows from that.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        let mut len = self.len;
+        numbers::count(to, &mut len);
+        let len = usize::from(len);
+        if len > N {
+            return to.refuse();
+        }
+        let first = usize::from(self.next) + N - len;
+        let mut by_age: [f32; N] = std::array::from_fn(|age| self.values[(first + age) % N]);
+        numbers::errors(to, &mut by_age[..len]);
+        if to.puts_in() {
+            *self = Self::default();
+            by_age[..len]
+                .iter()
+                .for_each(|value| self.push_short(*value));
+        }
     }
 
     /// Quantiles at rank `q (n + 1)`, linear between neighbours; `None` while empty.
     #[must_use]
     pub fn quantiles<const Q: usize>(&self, quantiles: [f64; Q]) -> Option<[f64; Q]> {
-        let last = self.len.checked_sub(1)?;
+        let len = self.len();
+        let last = len.checked_sub(1)?;
         Some(quantiles.map(|q| {
-            let rank = (q * (self.len + 1) as f64 - 1.0).clamp(0.0, last as f64);
+            let rank = (q * (len + 1) as f64 - 1.0).clamp(0.0, last as f64);
             let low = rank.floor() as usize;
             let (below, above) = (self.sorted(low), self.sorted((low + 1).min(last)));
             below + (above - below) * (rank - low as f64)
@@ -72,12 +98,13 @@ impl<const N: usize> SortedWindow<N> {
         quantiles: [f64; Q],
         weights: &[f32; N],
     ) -> Option<[f64; Q]> {
-        let last = self.len.checked_sub(1)?;
+        let len = self.len();
+        let last = len.checked_sub(1)?;
         let weight = |rank: usize| {
             let place = usize::from(self.order[rank]);
-            f64::from(weights[(self.next + N - 1 - place) % N])
+            f64::from(weights[(usize::from(self.next) + N - 1 - place) % N])
         };
-        let total: f64 = weights[..self.len].iter().map(|w| f64::from(*w)).sum();
+        let total: f64 = weights[..len].iter().map(|w| f64::from(*w)).sum();
         let (mut rank, mut sum) = (0, weight(0));
         Some(quantiles.map(|q| {
             let wanted = q * (total + 0.5 * f64::from(weights[0]));

@@ -4,6 +4,8 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, reason = "shared by several test crates")]
 
+pub mod saved;
+
 use llmos_engine::decide::{Action, Decision, Knob};
 use llmos_engine::policy::Policy;
 use llmos_engine::sample::{Limits, RawSample};
@@ -75,7 +77,7 @@ impl World {
             ..RawSample::default()
         };
         Self {
-            engine: Engine::default(),
+            engine: Engine::new(1.0),
             policy: Policy::default(),
             limits,
             sample,

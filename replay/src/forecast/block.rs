@@ -16,16 +16,15 @@ pub fn run(
     model: Option<&mut dyn Model>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<SeriesScore>, ModelError> {
-    let mut forecaster = lanes
-        .first()
-        .map_or_else(SeriesForecaster::default, |lane| {
-            SeriesForecaster::new(lane.tick_s())
-        });
+    let Some(first) = lanes.first() else {
+        return Ok(Vec::new());
+    };
+    let mut forecaster = SeriesForecaster::with_statements(first.tick_s());
     let mut alone = model.map(Alone::new);
     let mut observations: Vec<Observation> = Vec::with_capacity(lanes.len());
     let mut values = Vec::with_capacity(lanes.len());
     let mut done = 0;
-    for tick in 0..lanes.first().map_or(0, Lane::len) {
+    for tick in 0..first.len() {
         // The forecaster forgets what is no longer observed: the lanes that are over.
         let alive = lanes.partition_point(|lane| lane.len() > tick);
         let here = &mut lanes[..alive];

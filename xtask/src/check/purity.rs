@@ -27,7 +27,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     (
         "llmos-forecaster",
-        &["aya", "llmos-agent", "llmos-cgroupfs", "nix", "tokio"],
+        &["aya", "llmos-agent", "llmos-cgroupfs", "tokio"],
     ),
     (
         "llmos-cgroupfs",
@@ -43,7 +43,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "llmos-coordinator",
         &["aya", "llmos-agent", "llmos-cgroupfs", "tract-onnx"],
     ),
-    ("llmosctl", &["aya", "llmos-agent", "tract-onnx"]),
+    ("llmosctl", &["aya", "llmos-agent"]),
 ];
 
 /// Fails with each wrong dependency.

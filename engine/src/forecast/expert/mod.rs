@@ -4,14 +4,19 @@
 //! horizon, is known only when the horizon has passed.
 
 mod autoregression;
+mod correction;
+mod regression;
 mod tracker;
 
 use std::sync::LazyLock;
 
+use super::numbers::{self, Numbers};
 use super::recent::Recent;
 use super::season::Season;
 use super::window::SortedWindow;
 use super::{HORIZONS, QUANTILES, Quantiles};
+use autoregression::Autoregression;
+use correction::Correction;
 use tracker::Tracker;
 
 /// Experts.
@@ -22,7 +27,7 @@ pub const COUNT: usize = 9;
 pub enum Expert {
     /// The model, with its own quantiles.
     Model,
-    /// The model's median, with the quantiles of its errors on this series.
+    /// The model's median, corrected by what it misses on this series, with the quantiles of its errors.
     ModelErrors,
     /// Quantiles of the last peaks, the newer ones weighing more: a decaying histogram.
     DecayedPeaks,
@@ -36,7 +41,7 @@ pub enum Expert {
     Ewma,
     /// What the series did at this time yesterday, with the quantiles of its errors.
     Season,
-    /// A linear autoregression on twelve lags, with the quantiles of its errors.
+    /// A linear autoregression that learns on this series, with the quantiles of its errors.
     Autoregression,
 }
 
@@ -113,6 +118,10 @@ const RECENT: usize = autoregression::LAGS;
 /// Weight of a new value in the moving average, and of its error in the deviation.
 const ALPHA: f64 = 0.3;
 const DEVIATION_ALPHA: f64 = 0.03;
+/// Weight of a new value in the slow average.
+const SLOW_ALPHA: f64 = 0.03;
+/// An error counts as at most so many mean ones to what learns from it.
+const OUTLIER: f64 = 6.0;
 /// Quantiles of the normal distribution.
 const NORMAL: [f64; QUANTILES.len()] = [0.0, 1.2816, 1.6449, 2.3263];
 /// Point forecasts with a tracker.
@@ -122,13 +131,32 @@ const POINTS: usize = 3;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Points {
     last: f32,
+    /// What [`Expert::Autoregression`] looked at.
+    terms: [f32; autoregression::TERMS],
+    /// What the correction of the model looked at; zeros without a model.
+    model_terms: [f32; correction::TERMS],
+    /// Signs of how far off a point may be.
+    signs: [f32; tracker::SIGNS],
     /// Point forecasts of [`Expert::ModelErrors`], [`Expert::Season`] and
     /// [`Expert::Autoregression`]; not a number where there was none.
     points: [f32; POINTS],
     spreads: [f32; POINTS],
+    /// The model's median as it was.
+    median: f32,
 }
 
 impl Points {
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::errors(to, std::slice::from_mut(&mut self.last));
+        numbers::factors(to, &mut self.terms);
+        numbers::factors(to, &mut self.model_terms);
+        numbers::factors(to, &mut self.signs);
+        numbers::forecasts(to, std::slice::from_mut(&mut self.median));
+        numbers::forecasts(to, &mut self.points);
+        numbers::sizes(to, &mut self.spreads);
+    }
+
     /// The value of the tick at which this was said.
     #[must_use]
     pub fn last(&self) -> f64 {
@@ -138,7 +166,7 @@ impl Points {
     /// The model's median, if there was one.
     #[must_use]
     pub fn model(&self) -> Option<f64> {
-        Some(f64::from(self.points[0])).filter(|median| !median.is_nan())
+        Some(f64::from(self.median)).filter(|median| !median.is_nan())
     }
 }
 
@@ -149,18 +177,21 @@ pub struct Experts {
     /// The last values, newest first; a missing one repeats the one before it.
     lags: [f64; RECENT],
     level: f64,
+    slow: f64,
     square: f64,
     recent: Recent,
     season: Season,
     horizons: [Horizon; HORIZONS.len()],
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Horizon {
     peaks: SortedWindow<PEAKS>,
     long: SortedWindow<LONG_PEAKS>,
     last_errors: SortedWindow<LAST_ERRORS>,
     learnt: u32,
+    autoregression: Autoregression,
+    correction: Correction,
     trackers: [Tracker; POINTS],
 }
 
@@ -172,10 +203,11 @@ impl Experts {
             ticks: 0,
             lags: [0.0; RECENT],
             level: 0.0,
+            slow: 0.0,
             square: 0.0,
             recent: Recent::default(),
             season: Season::new(tick_s),
-            horizons: Default::default(),
+            horizons: std::array::from_fn(Horizon::new),
         }
     }
 
@@ -185,12 +217,14 @@ impl Experts {
         if let Some(x) = value.filter(|_| self.ticks == 0) {
             self.lags = [x; RECENT];
             self.level = x;
+            self.slow = x;
         }
         self.lags.copy_within(..RECENT - 1, 1);
         if let Some(x) = value {
             let error = x - self.level;
             self.square += DEVIATION_ALPHA * (error * error - self.square);
             self.level += ALPHA * error;
+            self.slow += SLOW_ALPHA * (x - self.slow);
             self.lags[0] = x;
         }
         self.recent.push(value);
@@ -210,18 +244,30 @@ impl Experts {
         peaks
     }
 
-    /// Takes the peak over the horizon at this place, which came after the points were said.
-    pub fn learn(&mut self, horizon: usize, peak: f64, said: &Points) {
+    /// Takes the peak over the horizon at this place, which came after the points were said at this
+    /// scale.
+    pub fn learn(&mut self, horizon: usize, peak: f64, said: &Points, scale: f64) {
         let stride = LAST_STRIDE[horizon];
         let horizon = &mut self.horizons[horizon];
         if horizon.learnt.is_multiple_of(stride) {
             horizon.last_errors.push(peak - f64::from(said.last));
         }
         horizon.learnt = horizon.learnt.wrapping_add(1);
+        let error = |k: usize| {
+            let error = peak - f64::from(said.points[k]);
+            let bound = OUTLIER * horizon.trackers[k].error(scale);
+            error.clamp(-bound, bound) / scale
+        };
+        let errors = [error(0), error(2)];
+        if !errors[0].is_nan() {
+            horizon.correction.learn(&said.model_terms, errors[0]);
+        }
+        horizon.autoregression.learn(&said.terms, errors[1]);
         let points = said.points.iter().zip(said.spreads);
         for (tracker, (point, spread)) in horizon.trackers.iter_mut().zip(points) {
             if !point.is_nan() {
-                tracker.learn(peak - f64::from(*point), f64::from(spread));
+                let error = peak - f64::from(*point);
+                tracker.learn(error, f64::from(spread), &said.signs, scale);
             }
         }
     }
@@ -236,22 +282,41 @@ impl Experts {
     ) -> (Statements, [Points; HORIZONS.len()]) {
         let mut statements = [[None; COUNT]; HORIZONS.len()];
         let mut points = [Points::default(); HORIZONS.len()];
-        let regression = autoregression::peaks(&self.lags, scale);
         let max = self.lags.iter().copied().fold(0.0, f64::max);
+        let min = self.lags.iter().copied().fold(f64::INFINITY, f64::min);
         let deviation = self.square.max(0.0).sqrt();
         for (h, ticks) in HORIZONS.into_iter().enumerate() {
             let horizon = &self.horizons[h];
-            let known = [
-                model.map(|quantiles| quantiles[h][0]),
-                self.season.peak_ahead(ticks),
-                Some(regression[h]),
-            ];
+            let season = self.season.peak_ahead(ticks);
+            let terms = autoregression::terms(&self.lags, self.slow, season, scale);
+            let regression = horizon.autoregression.point(&terms, &self.lags, scale);
+            let said = model.map(|quantiles| &quantiles[h]);
+            let model_terms =
+                said.map(|said| correction::terms(said, self.lags[0], max, regression, scale));
+            let corrected = said
+                .zip(model_terms.as_ref())
+                .map(|(said, terms)| horizon.correction.point(terms, said[0], scale));
+            let spread = said.map_or(0.0, |said| said[2] - said[0]);
+            let signs = [
+                max - min,
+                (self.lags[0] - self.level).abs(),
+                deviation,
+                spread,
+            ]
+            .map(|sign| (sign / scale) as f32);
+            let known = [corrected, season, Some(regression)];
             points[h].last = self.lags[0] as f32;
+            points[h].terms = terms;
+            points[h].model_terms = model_terms.unwrap_or_default();
+            points[h].signs = signs;
+            points[h].median = said.map_or(f32::NAN, |said| said[0] as f32);
             let mut tracked = [None; POINTS];
             for (k, point) in known.into_iter().enumerate() {
+                let tracker = &horizon.trackers[k];
+                let spread = tracker.spread(&signs, scale);
                 points[h].points[k] = point.map_or(f32::NAN, |x| x as f32);
-                points[h].spreads[k] = horizon.trackers[k].spread(scale) as f32;
-                tracked[k] = point.and_then(|x| horizon.trackers[k].around(x, scale));
+                points[h].spreads[k] = spread as f32;
+                tracked[k] = point.and_then(|x| tracker.around(x, spread));
             }
             let errors = Some(&horizon.last_errors).filter(|errors| errors.len() >= READY);
             let last = errors.and_then(|errors| errors.quantiles(QUANTILES));
@@ -275,6 +340,58 @@ impl Experts {
     #[must_use]
     pub fn known(&self) -> usize {
         self.horizons[0].peaks.len()
+    }
+
+    /// The last ticks.
+    #[must_use]
+    pub fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Leaves out ticks, after as many without a value as [`Recent`] remembers.
+    pub fn skip(&mut self, ticks: u64) {
+        self.ticks += ticks;
+        self.recent.skip(ticks);
+        self.season.skip(ticks, self.lags[0]);
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::count(to, &mut self.ticks);
+        numbers::values(to, &mut self.lags);
+        numbers::values(to, std::slice::from_mut(&mut self.level));
+        numbers::values(to, std::slice::from_mut(&mut self.slow));
+        to.f64s(std::slice::from_mut(&mut self.square));
+        let largest = numbers::LARGEST * numbers::LARGEST;
+        numbers::hold(to, self.square.abs() <= largest);
+        self.recent.walk(to);
+        self.season.walk(to);
+        for horizon in &mut self.horizons {
+            horizon.peaks.walk(to);
+            horizon.long.walk(to);
+            horizon.last_errors.walk(to);
+            numbers::count(to, &mut horizon.learnt);
+            horizon.autoregression.walk(to);
+            horizon.correction.walk(to);
+            horizon
+                .trackers
+                .iter_mut()
+                .for_each(|tracker| tracker.walk(to));
+        }
+    }
+}
+
+impl Horizon {
+    fn new(place: usize) -> Self {
+        Self {
+            peaks: SortedWindow::default(),
+            long: SortedWindow::default(),
+            last_errors: SortedWindow::default(),
+            learnt: 0,
+            autoregression: Autoregression::new(place),
+            correction: Correction::default(),
+            trackers: Default::default(),
+        }
     }
 }
 
@@ -337,8 +454,8 @@ mod tests {
         let (mut experts, _) = after([1.0; 10]);
         for _ in 0..40 {
             let (_, points) = experts.say(None, 1.0);
-            experts.learn(0, 1.5, &points[0]);
-            experts.learn(1, 3.0, &points[1]);
+            experts.learn(0, 1.5, &points[0], 1.0);
+            experts.learn(1, 3.0, &points[1], 1.0);
         }
         let (statements, _) = experts.say(None, 1.0);
         assert_eq!(says(&statements, Expert::Last), Some([[1.5; 4], [3.0; 4]]));
@@ -350,8 +467,8 @@ mod tests {
         let model = [[0.5; 4]; 2];
         for _ in 0..400 {
             let (_, points) = experts.say(Some(&model), 1.0);
-            experts.learn(0, 0.6, &points[0]);
-            experts.learn(1, 0.6, &points[1]);
+            experts.learn(0, 0.6, &points[0], 1.0);
+            experts.learn(1, 0.6, &points[1], 1.0);
         }
         let (statements, _) = experts.say(Some(&model), 1.0);
         let [near, _] = says(&statements, Expert::ModelErrors).unwrap();

@@ -4,6 +4,7 @@
 //! outcome above a quantile lifts it a little, each below lowers it less, so that in the long run
 //! the shares hold whatever the quality of what is corrected.
 
+use super::super::numbers::{self, Numbers};
 use super::super::{HORIZONS, QUANTILES, Quantiles};
 
 /// Size of a step per quantile, in running errors.
@@ -87,6 +88,17 @@ impl Calibration {
     pub fn coverage(&self, horizon: usize) -> Option<[f64; QUANTILES.len()]> {
         let horizon = &self.horizons[horizon];
         (horizon.seen > 0).then(|| horizon.covered.map(f64::from))
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        for horizon in &mut self.horizons {
+            numbers::factors(to, &mut horizon.added);
+            numbers::sizes(to, std::slice::from_mut(&mut horizon.error));
+            numbers::sizes(to, &mut horizon.covered);
+            numbers::hold(to, horizon.covered.iter().all(|share| *share <= 1.0));
+            numbers::count(to, &mut horizon.seen);
+        }
     }
 }
 

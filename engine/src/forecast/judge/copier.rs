@@ -4,6 +4,8 @@
 //! close is no fault where the last value is the best guess; so it is a copier only if it is also
 //! no better than the last value with the quantiles of its errors, which is what a copy is worth.
 
+use super::super::numbers::{self, Numbers};
+
 /// Weight of a new distance.
 const ALPHA: f64 = 0.01;
 /// Outcomes before the test says anything.
@@ -54,6 +56,15 @@ impl Copier {
     #[must_use]
     pub fn found(&self) -> bool {
         self.found
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        for distance in [&mut self.past, &mut self.coming] {
+            numbers::sizes(to, std::slice::from_mut(distance));
+        }
+        numbers::count(to, &mut self.seen);
+        numbers::flag(to, &mut self.found);
     }
 }
 

@@ -6,6 +6,7 @@
 //! neither counts nor learns there.
 
 use super::super::expert::{ALL, COUNT, Statements};
+use super::super::numbers::{self, Numbers};
 use super::super::{HORIZONS, QUANTILES, Quantiles};
 use super::pinball;
 
@@ -66,10 +67,12 @@ impl Cell {
 }
 
 impl Mixture {
-    /// What all experts that say something say together; not in order yet.
+    /// What all experts that say something say together, not in order yet; and the mean share of
+    /// each over the quantiles of the first horizon.
     #[must_use]
-    pub fn mix(&self, statements: &Statements) -> Quantiles {
+    pub fn mix(&self, statements: &Statements) -> (Quantiles, [f64; COUNT]) {
         let mut mixed = Quantiles::default();
+        let mut mean = [0.0; COUNT];
         for (h, quantiles) in mixed.iter_mut().enumerate() {
             for (q, quantile) in quantiles.iter_mut().enumerate() {
                 let shares = self.cells[h][q].shares(|k| statements[k].is_some(), RATES[h]);
@@ -78,9 +81,14 @@ impl Mixture {
                     .zip(shares)
                     .filter_map(|(said, share)| Some(share * said.as_ref()?[h][q]))
                     .sum();
+                if h == 0 {
+                    for (mean, share) in mean.iter_mut().zip(shares) {
+                        *mean += share / QUANTILES.len() as f64;
+                    }
+                }
             }
         }
-        mixed
+        (mixed, mean)
     }
 
     /// Takes the peak that came, what each expert had said of it, and what the mixture had.
@@ -134,17 +142,15 @@ impl Mixture {
         }
     }
 
-    /// The mean share of each expert over the quantiles of a horizon, among those who speak.
-    #[must_use]
-    pub fn shares(&self, horizon: usize, statements: &Statements) -> [f64; COUNT] {
-        let mut mean = [0.0; COUNT];
-        for cell in &self.cells[horizon] {
-            let shares = cell.shares(|k| statements[k].is_some(), RATES[horizon]);
-            for (mean, share) in mean.iter_mut().zip(shares) {
-                *mean += share / QUANTILES.len() as f64;
-            }
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        for cell in self.cells.as_flattened_mut() {
+            numbers::factors(to, &mut cell.regrets);
+            numbers::sizes(to, std::slice::from_mut(&mut cell.loss));
         }
-        mean
+        for learnt in &mut self.learnt {
+            numbers::count(to, learnt);
+        }
     }
 }
 
@@ -170,7 +176,7 @@ mod tests {
 
     #[test]
     fn at_first_priors_decide_among_those_who_speak() {
-        let mixed = Mixture::default().mix(&statements());
+        let (mixed, _) = Mixture::default().mix(&statements());
         let [a, b] = [ALL[0].prior(), ALL[2].prior()];
         let expected = (a + 3.0 * b) / (a + b);
         assert!(
@@ -187,26 +193,26 @@ mod tests {
         let statements = statements();
         let run = |mixture: &mut Mixture, peak: f64, outcomes: usize| {
             for _ in 0..outcomes {
-                let mixed = mixture.mix(&statements);
+                let (mixed, _) = mixture.mix(&statements);
                 for h in 0..2 {
                     let mixed = mixed[h].map(|x| x as f32);
                     mixture.learn(h, peak, &said(&statements, h), &mixed, 3.0);
                 }
             }
-            mixture.mix(&statements)
+            mixture.mix(&statements).0
         };
         let mixed = run(&mut mixture, 1.0, 400);
         assert!(mixed.as_flattened().iter().all(|x| *x < 1.1), "{mixed:?}");
         let mixed = run(&mut mixture, 3.0, 100);
         assert!(mixed.as_flattened().iter().all(|x| *x > 2.8), "{mixed:?}");
-        let shares = mixture.shares(0, &statements);
+        let (_, shares) = mixture.mix(&statements);
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         assert!(shares[2] > 0.9, "{shares:?}");
     }
 
     #[test]
     fn nobody_who_speaks_means_nothing_mixed() {
-        let mixed = Mixture::default().mix(&[None; COUNT]);
+        let (mixed, _) = Mixture::default().mix(&[None; COUNT]);
         assert_eq!(mixed, Quantiles::default());
     }
 }

@@ -8,6 +8,8 @@ mod pending;
 mod record;
 
 use super::expert::{ALL, COUNT, Expert, Experts, Statements};
+use super::numbers::{self, Numbers};
+use super::recent::Recent;
 use super::{HORIZONS, QUANTILES, Quantiles, put_in_order};
 use calibration::Calibration;
 use copier::Copier;
@@ -20,6 +22,8 @@ use record::Record;
 const WIDEN: [f64; QUANTILES.len()] = [0.0, 0.25, 0.5, 1.0];
 /// Known peaks after which a series counts as known.
 const GROWN: usize = 60;
+/// Ticks without a value after which nothing is open and no recent tick is remembered.
+const LONGEST: u64 = 64;
 /// Outcomes before losses are compared.
 const COMPARED: u16 = 20;
 
@@ -33,6 +37,26 @@ pub struct Judge {
     record: Record,
     copier: Copier,
     pending: Pending,
+}
+
+/// Who is listened to at one tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lead {
+    /// The expert with the largest share.
+    pub driver: Expert,
+    /// Share of what is said that comes from the model, over the first horizon.
+    pub model_share: f64,
+}
+
+/// What a judge says at one tick.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// Finite, not negative, rising with the quantile and with the horizon.
+    pub forecast: Quantiles,
+    /// What each expert said.
+    pub statements: Statements,
+    /// Who was listened to.
+    pub lead: Lead,
 }
 
 /// Who is listened to on one series, and how well it has gone.
@@ -92,18 +116,12 @@ impl Judge {
 
     /// Forecasts from here; `model` is what the model says, if it may be listened to, and `whole`
     /// tells whether all its quantiles are its own: of one that gives less only the median counts.
-    /// The forecast is finite, not negative, and rises with the quantile and with the horizon.
-    pub fn forecast(
-        &mut self,
-        model: Option<&Quantiles>,
-        whole: bool,
-        scale: f64,
-    ) -> (Quantiles, Statements) {
+    pub fn forecast(&mut self, model: Option<&Quantiles>, whole: bool, scale: f64) -> Verdict {
         let (mut statements, points) = self.experts.say(model, scale);
         if !whole {
             statements[Expert::Model as usize] = None;
         }
-        let mut mixed = self.mixture.mix(&self.heard(&statements));
+        let (mut mixed, shares) = self.mixture.mix(&self.heard(&statements));
         put_in_order(&mut mixed);
         let mut forecast = self.calibration.correct(&mixed, scale);
         let young = 1.0 - self.experts.known().min(GROWN) as f64 / GROWN as f64;
@@ -115,28 +133,16 @@ impl Judge {
         put_in_order(&mut forecast);
         self.pending
             .keep(self.tick, scale, &statements, &points, &mixed, &forecast);
-        (forecast, statements)
+        Verdict {
+            forecast,
+            statements,
+            lead: Lead::of(shares),
+        }
     }
 
-    /// Who is listened to while these statements are made.
+    /// How well it has gone, and who is listened to at this tick.
     #[must_use]
-    pub fn standing(&self, statements: &Statements) -> Standing {
-        let shares = self.mixture.shares(0, &self.heard(statements));
-        let share_of_models: f64 = ALL
-            .into_iter()
-            .zip(shares)
-            .filter(|(expert, _)| expert.is_model())
-            .map(|(_, share)| share)
-            .sum();
-        let strongest = ALL
-            .into_iter()
-            .zip(shares)
-            .filter(|(expert, _)| !expert.is_model())
-            .max_by(|a, b| a.1.total_cmp(&b.1));
-        let driver = match strongest {
-            Some((expert, share)) if share > share_of_models => expert,
-            _ => Expert::Model,
-        };
+    pub fn standing(&self, lead: &Lead) -> Standing {
         let best = (0..COUNT)
             .filter(|place| !ALL[*place].is_model())
             .filter_map(|place| self.record.expert(place, COMPARED))
@@ -148,8 +154,8 @@ impl Judge {
             .filter_map(|expert| self.record.expert(expert as usize, COMPARED))
             .reduce(f64::min);
         Standing {
-            driver,
-            model_share: share_of_models,
+            driver: lead.driver,
+            model_share: lead.model_share,
             copier: self.copier.found(),
             coverage: self.calibration.coverage(0),
             skill: skill(self.record.system(COMPARED)),
@@ -168,9 +174,35 @@ impl Judge {
         self.copier = Copier::default();
     }
 
+    /// The last ticks.
+    #[must_use]
+    pub fn recent(&self) -> &Recent {
+        self.experts.recent()
+    }
+
+    /// Lets ticks pass that nobody saw: each counts as one without a value. However many they are,
+    /// this takes no longer than some dozen ticks.
+    pub fn skip(&mut self, ticks: u64) {
+        let seen = ticks.min(LONGEST);
+        (0..seen).for_each(|_| self.observe(None));
+        self.tick += ticks - seen;
+        self.experts.skip(ticks - seen);
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::count(to, &mut self.tick);
+        self.experts.walk(to);
+        self.mixture.walk(to);
+        self.calibration.walk(to);
+        self.record.walk(to);
+        self.copier.walk(to);
+        self.pending.walk(to);
+    }
+
     fn learn(&mut self, h: usize, peak: f64, slot: &Slot) {
         let scale = f64::from(slot.scale);
-        self.experts.learn(h, peak, &slot.points);
+        self.experts.learn(h, peak, &slot.points, scale);
         if !slot.decided {
             self.mixture.learn(h, peak, &slot.said, &slot.mixed, scale);
         }
@@ -202,6 +234,30 @@ impl Judge {
             }
         }
         heard
+    }
+}
+
+impl Lead {
+    fn of(shares: [f64; COUNT]) -> Self {
+        let share_of_models: f64 = ALL
+            .into_iter()
+            .zip(shares)
+            .filter(|(expert, _)| expert.is_model())
+            .map(|(_, share)| share)
+            .sum();
+        let strongest = ALL
+            .into_iter()
+            .zip(shares)
+            .filter(|(expert, _)| !expert.is_model())
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let driver = match strongest {
+            Some((expert, share)) if share > share_of_models => expert,
+            _ => Expert::Model,
+        };
+        Self {
+            driver,
+            model_share: share_of_models,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was said, kept until its outcome is known.
 
 use super::super::expert::{COUNT, Points, Statements};
+use super::super::numbers::{self, Numbers};
 use super::super::{HORIZONS, QUANTILES, Quantiles};
 use super::mixture::Said;
 
@@ -19,11 +20,14 @@ const SLOTS: usize = {
     slots
 };
 
+/// No scale is smaller; what says so is not believed.
+const LEAST_SCALE: f32 = 1e-6;
+
 /// One forecast whose outcome is open.
 #[derive(Debug, Clone, Copy)]
 pub struct Slot {
-    /// The tick at which it was made.
-    tick: u64,
+    /// The tick at which it was made, its lower half.
+    tick: u32,
     /// The series' scale then.
     pub scale: f32,
     /// Statements; not numbers where an expert said nothing.
@@ -58,7 +62,7 @@ impl Pending {
         let made = tick.checked_sub(HORIZONS[horizon] as u64)?;
         let slot = self.slots[place(horizon, made)?].take()?;
         // One that is older was never asked for: the series was not judged for a while.
-        (slot.tick == made).then_some(slot)
+        (slot.tick == made as u32).then_some(slot)
     }
 
     /// The open forecasts of a horizon that this value decides: it is above all that they said, so
@@ -93,7 +97,7 @@ impl Pending {
             };
             let nothing = [f32::NAN; QUANTILES.len()];
             self.slots[place] = Some(Slot {
-                tick,
+                tick: tick as u32,
                 scale: scale as f32,
                 said: statements.each_ref().map(|one| {
                     one.as_ref()
@@ -105,6 +109,46 @@ impl Pending {
                 decided: false,
             });
         }
+    }
+}
+
+impl Pending {
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        for place in &mut self.slots {
+            let mut open = place.is_some();
+            numbers::flag(to, &mut open);
+            if !open {
+                *place = None;
+                continue;
+            }
+            place.get_or_insert_with(Slot::blank).walk(to);
+        }
+    }
+}
+
+impl Slot {
+    fn blank() -> Self {
+        Self {
+            tick: 0,
+            scale: 1.0,
+            said: [[f32::NAN; QUANTILES.len()]; COUNT],
+            mixed: [0.0; QUANTILES.len()],
+            forecast: [0.0; QUANTILES.len()],
+            points: Points::default(),
+            decided: false,
+        }
+    }
+
+    fn walk(&mut self, to: &mut dyn Numbers) {
+        numbers::count(to, &mut self.tick);
+        numbers::short_values(to, std::slice::from_mut(&mut self.scale));
+        numbers::hold(to, self.scale > LEAST_SCALE);
+        numbers::forecasts(to, self.said.as_flattened_mut());
+        numbers::errors(to, &mut self.mixed);
+        numbers::errors(to, &mut self.forecast);
+        self.points.walk(to);
+        numbers::flag(to, &mut self.decided);
     }
 }
 

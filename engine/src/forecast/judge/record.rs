@@ -2,6 +2,7 @@
 
 use super::super::QUANTILES;
 use super::super::expert::COUNT;
+use super::super::numbers::{self, Numbers};
 use super::mixture::Said;
 use super::pinball;
 
@@ -61,6 +62,14 @@ impl Record {
     /// A model that was exchanged begins anew.
     pub fn forget(&mut self, place: usize) {
         self.experts[place] = Mean::default();
+    }
+
+    /// Walks its numbers.
+    pub fn walk(&mut self, to: &mut dyn Numbers) {
+        for mean in self.experts.iter_mut().chain([&mut self.system]) {
+            numbers::sizes(to, std::slice::from_mut(&mut mean.value));
+            numbers::count(to, &mut mean.seen);
+        }
     }
 }
 

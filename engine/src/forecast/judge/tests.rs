@@ -4,15 +4,15 @@ use super::*;
 fn run(
     values: impl IntoIterator<Item = f64>,
     model: impl Fn(usize, f64) -> Option<Quantiles>,
-) -> (Judge, Quantiles, Statements) {
+) -> (Judge, Quantiles, Lead) {
     let mut judge = Judge::new(1.0);
     let mut last = None;
     for (tick, value) in values.into_iter().enumerate() {
         judge.observe(Some(value));
         last = Some(judge.forecast(model(tick, value).as_ref(), true, 1.0));
     }
-    let (forecast, statements) = last.expect("there were values");
-    (judge, forecast, statements)
+    let verdict: Verdict = last.expect("there were values");
+    (judge, verdict.forecast, verdict.lead)
 }
 
 fn restless(tick: usize) -> f64 {
@@ -67,7 +67,7 @@ fn a_gap_changes_nothing() {
     let mut judge = Judge::new(1.0);
     for tick in 0..300 {
         judge.observe((!(200..=260).contains(&tick)).then_some(1.0));
-        let (forecast, _) = judge.forecast(None, true, 1.0);
+        let forecast = judge.forecast(None, true, 1.0).forecast;
         if tick > 200 {
             assert!(
                 forecast
@@ -87,10 +87,10 @@ fn a_model_that_knows_drives_and_one_that_is_wrong_does_not() {
             .map(|ahead| restless(tick + ahead))
             .fold(0.0, f64::max)
     };
-    let (judge, _, statements) = run(values(), |tick, _| {
+    let (judge, _, lead) = run(values(), |tick, _| {
         Some([[peak(tick, 5); 4], [peak(tick, 30); 4]])
     });
-    let standing = judge.standing(&statements);
+    let standing = judge.standing(&lead);
     assert_eq!(standing.driver, Expert::Model, "{standing:?}");
     assert!(standing.model_share > 0.8, "{standing:?}");
     assert!(
@@ -98,8 +98,8 @@ fn a_model_that_knows_drives_and_one_that_is_wrong_does_not() {
         "{standing:?}"
     );
 
-    let (judge, [near, _], statements) = run(values(), |_, _| Some([[7.0; 4]; 2]));
-    let standing = judge.standing(&statements);
+    let (judge, [near, _], lead) = run(values(), |_, _| Some([[7.0; 4]; 2]));
+    let standing = judge.standing(&lead);
     assert_ne!(standing.driver, Expert::Model, "{standing:?}");
     assert!(
         standing.model_skill.is_some_and(|skill| skill < 0.0),
@@ -112,8 +112,8 @@ fn a_model_that_knows_drives_and_one_that_is_wrong_does_not() {
 fn a_copier_is_set_aside_and_comes_back_when_it_knows() {
     let values = |ticks: usize| (0..ticks).map(restless);
     let copy = |_, value: f64| Some([[value; 4]; 2]);
-    let (judge, _, statements) = run(values(600), copy);
-    let standing = judge.standing(&statements);
+    let (judge, _, lead) = run(values(600), copy);
+    let standing = judge.standing(&lead);
     assert!(
         standing.copier && standing.model_share == 0.0,
         "{standing:?}"
@@ -128,8 +128,8 @@ fn a_copier_is_set_aside_and_comes_back_when_it_knows() {
             .fold(0.0, f64::max);
         Some([[peak; 4]; 2])
     };
-    let (judge, _, statements) = run(values(1_200), later);
-    assert!(!judge.standing(&statements).copier);
+    let (judge, _, lead) = run(values(1_200), later);
+    assert!(!judge.standing(&lead).copier);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn coverage_holds_on_a_restless_series() {
         let peak = (1..=5)
             .map(|ahead| restless(tick + ahead))
             .fold(0.0, f64::max);
-        let ([near, _], _) = judge.forecast(None, true, 1.0);
+        let [near, _] = judge.forecast(None, true, 1.0).forecast;
         if tick > 2_000 {
             outcomes += 1.0;
             for (covered, quantile) in covered.iter_mut().zip(near) {
@@ -166,7 +166,7 @@ fn quantiles_never_cross() {
     let mut judge = Judge::new(1.0);
     for tick in 0..500 {
         judge.observe((tick % 13 != 0 || tick == 0).then_some(restless(tick)));
-        let ([near, far], _) = judge.forecast(None, true, 1.0);
+        let [near, far] = judge.forecast(None, true, 1.0).forecast;
         assert!(near.is_sorted() && far.is_sorted(), "{near:?} {far:?}");
         assert!(
             near.iter().zip(far).all(|(a, b)| *a <= b),

@@ -1,6 +1,8 @@
 //! `llmosctl explain`: one workload, and for each of its limits what it is, what it should be, and
 //! why.
 
+mod standing;
+
 use llmos_proto::status::{Decision, Forecast, Usage, Workload, WorkloadDetail};
 
 use super::{print_json, print_lines};
@@ -93,6 +95,7 @@ fn about(workload: &Workload, tick_ms: u64, style: Style) -> Vec<String> {
     ] {
         if let Some(forecast) = forecast {
             facts.push(("forecast", foreseen(name, forecast, tick_ms, number)));
+            facts.extend(standing::lines(forecast).map(|line| ("", line)));
         }
     }
     let heading = format!("{} ({managed})", plain(&workload.name));
