@@ -20,7 +20,7 @@ pub struct Cli {
     )]
     pub socket: PathBuf,
     /// Print JSON
-    // `replay forecast` has an argument of the same name that takes a file: clap hands the value of
+    // `replay` has an argument of the same name that takes a file: clap hands the value of
     // either to both, so they have one type.
     #[arg(
         long,
@@ -163,6 +163,20 @@ pub struct ReplayArgs {
 pub enum Replay {
     /// Score the forecasts of peaks on the last 30 % of each series, beside simple rules
     Forecast(ReplayForecastArgs),
+    /// Run the limits of LLMOS in closed loop on each series, beside the rules of other systems, and
+    /// score slack and stall of the last 30 %
+    Control(ReplayControlArgs),
+}
+
+/// Which model a replay takes.
+#[derive(Debug, Args)]
+pub struct ReplayModelArgs {
+    /// Folder of the forecast model; where the agent looks if not given
+    #[arg(long, value_name = "DIR", conflicts_with = "without_model")]
+    pub model: Option<PathBuf>,
+    /// Replay what the agent does without a model
+    #[arg(long)]
+    pub without_model: bool,
 }
 
 /// Arguments of `replay forecast`.
@@ -171,15 +185,29 @@ pub struct ReplayForecastArgs {
     /// Traces (.csv, .csv.gz), recordings (.arrows), or folders of them
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     pub traces: Vec<PathBuf>,
-    /// Folder of the forecast model; where the agent looks if not given
-    #[arg(long, value_name = "DIR", conflicts_with = "without_model")]
-    pub model: Option<PathBuf>,
-    /// Replay what the agent does without a model
-    #[arg(long)]
-    pub without_model: bool,
+    /// Which model
+    #[command(flatten)]
+    pub model: ReplayModelArgs,
     /// Ticks ahead: 5, 30; both if not given
     #[arg(long, value_name = "TICKS", value_delimiter = ',', value_parser = horizon)]
     pub horizon: Vec<usize>,
+    /// Write all figures to this file as JSON
+    #[arg(long, value_name = "OUT", value_parser = PathBufValueParser::new().map(JsonTo::File))]
+    json: Option<JsonTo>,
+}
+
+/// Arguments of `replay control`.
+#[derive(Debug, Args)]
+pub struct ReplayControlArgs {
+    /// Traces (.csv, .csv.gz), recordings (.arrows), or folders of them
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    pub traces: Vec<PathBuf>,
+    /// Which model
+    #[command(flatten)]
+    pub model: ReplayModelArgs,
+    /// Write a picture of each family to this folder, as SVG
+    #[arg(long, value_name = "DIR")]
+    pub pictures: Option<PathBuf>,
     /// Write all figures to this file as JSON
     #[arg(long, value_name = "OUT", value_parser = PathBufValueParser::new().map(JsonTo::File))]
     json: Option<JsonTo>,

@@ -4,10 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use llmos_cgroupfs::{JournalError, RootError};
-use llmos_engine::forecast::ModelError;
 use llmos_forecaster::LoadError;
 use llmos_proto::status::API_VERSION;
 use llmos_recording::ReadError;
+use llmos_replay::control::picture::PictureError;
 use llmos_replay::trace::TraceError;
 
 /// `EX_USAGE` of sysexits.h.
@@ -120,6 +120,15 @@ pub enum CtlError {
     /// A trace cannot be replayed.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// A trace has nothing that could be limited.
+    #[error("nothing to control in {paths}: expected a column cpu or mem")]
+    NothingToControl {
+        /// What was asked for.
+        paths: String,
+    },
+    /// A picture cannot be drawn.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// There is no model.
     #[error("no forecast model found: name its folder with --model, or use --without-model")]
     NoModel,
@@ -150,7 +159,7 @@ pub enum CtlError {
     },
     /// A model failed on the way.
     #[error("the replay ended early: {0}")]
-    ModelFailed(ModelError),
+    ModelFailed(String),
     /// A file cannot be made.
     #[error("cannot create {}: {source}", path.display())]
     Create {
@@ -181,7 +190,7 @@ impl CtlError {
                 | TraceError::Recording(ReadError::NotARecording { .. }),
             ) => DATA,
             Self::Model(error) if !matches!(error, LoadError::Read { .. }) => DATA,
-            Self::ModelUnfit { .. } | Self::Policy { .. } => DATA,
+            Self::ModelUnfit { .. } | Self::Policy { .. } | Self::NothingToControl { .. } => DATA,
             Self::NoTemplate { .. } => CANNOT_CREATE,
             Self::Journal(JournalError::Io { source, .. })
             | Self::File { source, .. }

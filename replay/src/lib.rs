@@ -5,10 +5,12 @@
 //!   carried from the first tick, and scores what it says of the evaluation part.
 //! - [`mod@reference`] holds the yardsticks: simple rules, written down here a second time and in full
 //!   precision, so that they do not change with what they measure.
+//! - [`control`] runs limits in closed loop: LLMOS and the rules of other systems, on the same traces.
 //! - [`score`] turns that into figures for each family and resource.
 //!
 //! Invariant: the result depends on the files and the model alone, not on threads or time.
 
+pub mod control;
 pub mod forecast;
 pub mod reference;
 pub mod score;

@@ -24,6 +24,7 @@ fn series(family: &str, values: impl IntoIterator<Item = f64>) -> Series {
         resource: Resource::Cpu,
         step_s: 1.0,
         unit: Unit::Unknown,
+        in_force: Vec::new(),
         values: values.into_iter().map(Some).collect(),
     }
 }

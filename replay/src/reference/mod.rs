@@ -15,7 +15,7 @@ use llmos_engine::forecast::{HORIZONS, QUANTILES, Quantiles, features};
 
 use crate::forecast::Peaks;
 use autoregression::Autoregression;
-use decayed_histogram::DecayedHistogram;
+pub(crate) use decayed_histogram::DecayedHistogram;
 use ewma::Ewma;
 use seasonal::Seasonal;
 use window::Window;

@@ -80,7 +80,7 @@ mod tests {
         // First: 0.5 x 1, 0, 0.05 x 1, 0.01 x 2; second: (0.5 + 0.9 + 0.95 + 0.99) x 1.
         assert!((tally.loss() - (0.57 + 3.34) / 8.0).abs() < 1e-12);
         assert!(near(tally.coverage(), [0.0, 0.5, 0.5, 0.5]));
-        assert!(near(tally.below(), [0.0, 0.0, 0.0, 0.5]));
+        assert!(near(tally.below(), [0.0, 0.0, 0.5, 0.5]));
         assert!(near(tally.room(), [-1.0, -0.5, 0.0, 0.5]));
     }
 

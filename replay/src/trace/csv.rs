@@ -8,7 +8,7 @@ use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use flate2::read::MultiGzDecoder;
 
 use super::TraceError;
-use super::series::{COLUMNS, Column, Rows, Series, Unit};
+use super::series::{COLUMNS, Column, LIMITS, Rows, Series, Unit};
 
 /// What the header begins with.
 const KEYS: [&str; 2] = ["series_id", "t"];
@@ -45,6 +45,7 @@ impl Table<'_> {
         self.next(&mut record)?;
         let wanted = self.columns(&record)?;
         let names: Vec<_> = wanted.iter().map(|(_, column)| *column).collect();
+        let limits = limits(&record);
         let mut found = Vec::new();
         let mut rows = Rows::default();
         while self.next(&mut record)? {
@@ -55,10 +56,14 @@ impl Table<'_> {
                     name: name.to_owned(),
                     t: Vec::new(),
                     columns: vec![Vec::new(); wanted.len()],
+                    limits: limits.iter().map(|(_, _, of)| (*of, Vec::new())).collect(),
                 };
             }
             rows.t.push(self.time(&record)?);
             for ((at, (column, _)), values) in wanted.iter().zip(&mut rows.columns) {
+                values.push(self.cell(&record, *at, column)?);
+            }
+            for ((at, column, _), (_, values)) in limits.iter().zip(&mut rows.limits) {
                 values.push(self.cell(&record, *at, column)?);
             }
         }
@@ -140,6 +145,16 @@ impl Table<'_> {
     fn wrong(&self, cause: String) -> TraceError {
         TraceError::malformed(self.path, cause)
     }
+}
+
+/// Where the columns of limits stand, their names, and what they limit.
+fn limits(header: &StringRecord) -> Vec<(usize, &'static str, &'static str)> {
+    let all = header.iter().enumerate();
+    let known = all.filter_map(|(at, name)| {
+        let (limit, of) = LIMITS.into_iter().find(|(limit, _)| *limit == name)?;
+        Some((at, limit, of))
+    });
+    known.collect()
 }
 
 fn number(text: &str) -> Option<f64> {

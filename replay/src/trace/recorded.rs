@@ -44,6 +44,7 @@ pub fn read(path: &Path, family: &str) -> Result<(Vec<Series>, Option<String>), 
                     .map(|at| *at as f64 / 1000.0)
                     .collect(),
                 columns: columns.iter().map(|c| c[run.clone()].to_vec()).collect(),
+                limits: Vec::new(),
             };
             let series = rows.series(family, &SIGNALS, Some(step_s), Unit::Engine);
             let wrong = |error| TraceError::malformed(path, format!("series {name:?}: {error}"));

@@ -1,5 +1,7 @@
 //! One (workload, resource) series on an even grid.
 
+use std::ops::Range;
+
 use llmos_engine::forecast::{Resource, features};
 
 use super::grid::{self, GridError};
@@ -40,6 +42,9 @@ pub struct Series {
     pub unit: Unit,
     /// One value for each tick, `None` where unknown.
     pub values: Vec<Option<f64>>,
+    /// The limit that was in force at each tick, in the unit of the values; empty if the file does
+    /// not say.
+    pub in_force: Vec<Option<f64>>,
 }
 
 /// The rows of one workload before they are on a grid.
@@ -51,6 +56,8 @@ pub struct Rows {
     pub t: Vec<f64>,
     /// For each column, one value a row.
     pub columns: Vec<Vec<Option<f64>>>,
+    /// Limits that were in force, one value a row, with the column that they limit.
+    pub limits: Vec<(&'static str, Vec<Option<f64>>)>,
 }
 
 /// Name of a column and what the engine takes it for.
@@ -66,6 +73,9 @@ pub const COLUMNS: [Column; 7] = [
     ("net_tx", Resource::Network),
     ("rps", Resource::Network),
 ];
+
+/// Columns of limits, and the column that each limits.
+pub const LIMITS: [(&str, &str); 2] = [("cpu_limit", "cpu"), ("mem_limit", "mem")];
 
 impl Series {
     /// First tick of the evaluation part.
@@ -108,11 +118,18 @@ impl Rows {
         }
         let (step_s, ticks) = grid::ticks(&self.t, step)?;
         let all = columns.iter().zip(&self.columns);
-        let all = all.map(|((column, resource), values)| {
+        let spread = |values| {
             let mut values = grid::spread(values, &ticks);
             for value in &mut values {
                 *value = value.filter(|value| *value >= 0.0);
             }
+            values
+        };
+        let all = all.map(|((column, resource), values)| {
+            let values = spread(values);
+            let limit = self.limits.iter().find(|(limited, _)| limited == column);
+            let in_force = limit.map(|(_, limits)| spread(limits)).unwrap_or_default();
+            let known = known(&values);
             Series {
                 family: family.to_owned(),
                 name: self.name.clone(),
@@ -120,7 +137,8 @@ impl Rows {
                 resource: *resource,
                 step_s,
                 unit,
-                values: trimmed(values),
+                in_force: in_force.get(known.clone()).unwrap_or_default().to_vec(),
+                values: values[known].to_vec(),
             }
         });
         let usable = |series: &Series| series.values.len() >= SHORTEST && series.size() > 0.0;
@@ -128,13 +146,11 @@ impl Rows {
     }
 }
 
-/// Without the unknown values at both ends.
-fn trimmed(mut values: Vec<Option<f64>>) -> Vec<Option<f64>> {
-    let end = values.iter().rposition(Option::is_some);
-    values.truncate(end.map_or(0, |last| last + 1));
+/// All but the unknown values at both ends.
+fn known(values: &[Option<f64>]) -> Range<usize> {
     let begin = values.iter().position(Option::is_some).unwrap_or(0);
-    values.drain(..begin);
-    values
+    let end = values.iter().rposition(Option::is_some);
+    begin..end.map_or(begin, |last| last + 1)
 }
 
 #[cfg(test)]
@@ -146,6 +162,7 @@ mod tests {
             name: "a".into(),
             t: (0..n).map(|i| i as f64).collect(),
             columns: vec![(0..n).map(value).collect()],
+            limits: Vec::new(),
         }
     }
 
@@ -170,6 +187,11 @@ mod tests {
         let some = |from: usize, to: usize| move |i: usize| (from..to).contains(&i).then_some(2.0);
         assert_eq!(cpu(&rows(300, some(10, 290)))[0].values.len(), 280);
         assert!(cpu(&rows(300, some(10, 200))).is_empty());
+        let mut limited = rows(300, some(10, 290));
+        limited.limits = vec![("cpu", (0..300).map(|i| Some(f64::from(i))).collect())];
+        let found = &cpu(&limited)[0];
+        assert_eq!(found.in_force.len(), 280);
+        assert_eq!(found.in_force[0], Some(10.0), "cut as the values are");
         assert!(
             cpu(&rows(300, |_| Some(-1.0))).is_empty(),
             "below zero is unknown"

@@ -1,12 +1,14 @@
 //! `cargo xtask bench NAME`: measurements, one file each, written to `target/bench/NAME.json`.
 
 mod agent_loop;
+mod control;
 mod figures;
 mod forecast;
 mod native;
 mod numbers;
 mod parts;
 mod programs;
+mod replayed;
 mod sense;
 
 use std::path::PathBuf;
@@ -21,19 +23,20 @@ pub use numbers::Numbers;
 pub struct Args {
     /// loop: accuracy and cost of the agent on this machine;
     /// sense: every figure of what the agent sees and what seeing costs;
-    /// forecast: how good the forecasts are
+    /// forecast: how good the forecasts are;
+    /// control: what the limits are worth beside the rules of other systems
     name: String,
     /// These parts only; sense: accuracy, switch, cost, churn, machine; forecast: replay,
-    /// leave-one-out, speed
+    /// leave-one-out, speed; control: replay
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,
     /// Measure the programs of the dev profile, which are there already
     #[arg(long)]
     dev: bool,
-    /// forecast: traces and recordings, or folders of them
+    /// forecast, control: traces and recordings, or folders of them
     #[arg(long, value_name = "PATH", num_args = 1..)]
     traces: Vec<PathBuf>,
-    /// forecast: folder of the model (default: the released one)
+    /// forecast, control: folder of the model (default: the released one)
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
 }
@@ -41,8 +44,9 @@ pub struct Args {
 /// Runs one measurement.
 pub fn run(args: &Args) -> Result<()> {
     tied::endable()?;
-    if args.name != "forecast" && (!args.traces.is_empty() || args.model.is_some()) {
-        bail!("only the bench forecast takes --traces and --model");
+    let on_traces = ["forecast", "control"].contains(&args.name.as_str());
+    if !on_traces && (!args.traces.is_empty() || args.model.is_some()) {
+        bail!("only the benches forecast and control take --traces and --model");
     }
     match args.name.as_str() {
         "loop" if args.only.is_empty() => {
@@ -53,6 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
         "loop" => bail!("the bench loop has no parts"),
         "sense" => sense::run(!args.dev, &args.only),
         "forecast" => forecast::run(!args.dev, &args.only, &args.traces, args.model.as_deref()),
-        other => bail!("no bench {other}; there are: loop, sense, forecast"),
+        "control" => control::run(!args.dev, &args.only, &args.traces, args.model.as_deref()),
+        other => bail!("no bench {other}; there are: loop, sense, forecast, control"),
     }
 }

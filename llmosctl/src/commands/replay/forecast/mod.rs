@@ -1,12 +1,7 @@
 //! `llmosctl replay forecast`: how good the forecasts are on traces, beside simple rules
 //! (`docs/replay.md`).
 
-mod model;
-mod out;
-mod progress;
 mod show;
-
-use std::thread::available_parallelism;
 
 use llmos_engine::forecast::{HORIZONS, Model};
 use llmos_forecaster::{LoadError, TractModel};
@@ -15,14 +10,12 @@ use llmos_replay::score::{self, Facts};
 use llmos_replay::trace;
 
 use super::super::{print_json, print_lines};
+use super::out::OutFile;
+use super::progress::Progress;
+use super::{model, threads};
 use crate::cli::{JsonTo, ReplayForecastArgs};
 use crate::error::CtlError;
 use crate::style::Style;
-use out::OutFile;
-use progress::Progress;
-
-/// More would not help: a block of series is the smallest piece of work, and there are few.
-const THREADS: usize = 2;
 
 /// Runs the command.
 pub fn run(json: &JsonTo, args: &ReplayForecastArgs) -> Result<(), CtlError> {
@@ -31,7 +24,7 @@ pub fn run(json: &JsonTo, args: &ReplayForecastArgs) -> Result<(), CtlError> {
         JsonTo::File(path) => Some(OutFile::create(path)?),
         JsonTo::Nowhere | JsonTo::Stdout => None,
     };
-    let dir = model::find(args)?;
+    let dir = model::find(&args.model)?;
     let load = || -> Result<Option<Box<dyn Model>>, LoadError> {
         let Some(dir) = &dir else { return Ok(None) };
         Ok(Some(Box::new(TractModel::load(dir)?)))
@@ -40,13 +33,13 @@ pub fn run(json: &JsonTo, args: &ReplayForecastArgs) -> Result<(), CtlError> {
 
     let progress = Progress::start();
     let series = trace::read(&args.traces, |found| progress.file(found))?;
-    let threads = available_parallelism().map_or(1, usize::from).min(THREADS);
+    let threads = threads();
     let scores = forecast::run(&series, Options { threads }, load, |done, all| {
         progress.values(done, all);
     })
     .map_err(|error| match error {
         Error::Load(error) => CtlError::Model(error),
-        Error::Model(error) => CtlError::ModelFailed(error),
+        Error::Model(error) => CtlError::ModelFailed(error.to_string()),
     })?;
     progress.end();
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::ReplayForecastArgs;
+use crate::cli::ReplayModelArgs;
 use crate::error::CtlError;
 
 /// Where the agent looks for a model too; relative ones beside the current directory and the program.
@@ -12,7 +12,7 @@ const SEARCH: [&str; 2] = [
 ];
 
 /// The folder that was named, or the first that is there; `None` if none is wanted.
-pub fn find(args: &ReplayForecastArgs) -> Result<Option<PathBuf>, CtlError> {
+pub fn find(args: &ReplayModelArgs) -> Result<Option<PathBuf>, CtlError> {
     if args.without_model {
         return Ok(None);
     }

@@ -57,6 +57,11 @@ impl Progress {
         });
     }
 
+    /// What is being done now.
+    pub fn stage(&self, text: &str) {
+        self.note(|| text.to_owned());
+    }
+
     /// Takes the line away.
     pub fn end(&self) {
         if self.terminal {
