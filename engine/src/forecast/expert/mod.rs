@@ -108,10 +108,10 @@ const PEAKS_HALF_LIFE: f64 = 24.0;
 static FADING: LazyLock<[f32; PEAKS]> =
     LazyLock::new(|| std::array::from_fn(|age| (-(age as f64) / PEAKS_HALF_LIFE).exp2() as f32));
 /// Peaks for [`Expert::LongPeaks`], and the ticks from one to the next.
-const LONG_PEAKS: usize = 64;
-const LONG_STRIDE: u64 = 16;
+const LONG_PEAKS: usize = 32;
+const LONG_STRIDE: u64 = 32;
 /// Errors of the last value, and learnt outcomes from one to the next, per horizon.
-const LAST_ERRORS: usize = 64;
+const LAST_ERRORS: usize = 48;
 const LAST_STRIDE: [u32; HORIZONS.len()] = [2, 1];
 /// Errors before their quantiles say anything.
 const READY: usize = 10;

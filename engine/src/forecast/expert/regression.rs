@@ -7,7 +7,7 @@
 use crate::forecast::numbers::{self, Numbers};
 
 /// What is left of an old outcome at the next one.
-const FORGET: f64 = 0.9995;
+const FORGET: f64 = 0.9998;
 
 /// A linear model on `N` terms. `M` is the number of the factor's free numbers, `N (N - 1) / 2`.
 #[derive(Debug, Clone)]

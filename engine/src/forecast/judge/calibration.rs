@@ -8,7 +8,10 @@ use super::super::numbers::{self, Numbers};
 use super::super::{HORIZONS, QUANTILES, Quantiles};
 
 /// Size of a step per quantile, in running errors.
-const STEPS: [f64; QUANTILES.len()] = [0.015, 0.03, 0.04, 0.12];
+const STEPS: [f64; QUANTILES.len()] = [0.007_5, 0.015, 0.02, 0.06];
+/// A correction is at most so many running errors: after an incident, in which every peak is above, it
+/// would take thousands of calm outcomes to come back from more.
+const MOST: f32 = 2.0;
 /// Outcomes before the first step.
 const READY: u32 = 10;
 /// Weight of a new error in the running one; an error counts as at most so many of them.
@@ -69,7 +72,8 @@ impl Calibration {
         for (k, q) in QUANTILES.into_iter().enumerate() {
             let covered = f64::from(u8::from(peak <= f64::from(said[k]) + ROUNDING * scale));
             if steps {
-                horizon.added[k] += (STEPS[k] * (q - covered)) as f32;
+                let added = horizon.added[k] + (STEPS[k] * (q - covered)) as f32;
+                horizon.added[k] = added.clamp(-MOST, MOST);
             }
             let known = f64::from(horizon.covered[k]);
             let weight = COVERED_ALPHA.max(1.0 / seen);

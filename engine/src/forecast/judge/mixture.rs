@@ -11,7 +11,7 @@ use super::super::{HORIZONS, QUANTILES, Quantiles};
 use super::pinball;
 
 /// Learning rate per horizon. Outcomes of the longer one overlap more and are learnt less often.
-const RATES: [f64; HORIZONS.len()] = [0.02, 0.08];
+const RATES: [f64; HORIZONS.len()] = [0.01, 0.06];
 /// What is left of an old regret at the next outcome.
 const FORGET: f64 = 0.9997;
 /// Weight of a new loss in the running one, the unit of regrets.
@@ -201,9 +201,9 @@ mod tests {
             }
             mixture.mix(&statements).0
         };
-        let mixed = run(&mut mixture, 1.0, 400);
+        let mixed = run(&mut mixture, 1.0, 800);
         assert!(mixed.as_flattened().iter().all(|x| *x < 1.1), "{mixed:?}");
-        let mixed = run(&mut mixture, 3.0, 100);
+        let mixed = run(&mut mixture, 3.0, 200);
         assert!(mixed.as_flattened().iter().all(|x| *x > 2.8), "{mixed:?}");
         let (_, shares) = mixture.mix(&statements);
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);

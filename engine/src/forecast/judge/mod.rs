@@ -6,6 +6,7 @@ mod copier;
 mod mixture;
 mod pending;
 mod record;
+mod shift;
 
 use super::expert::{ALL, COUNT, Expert, Experts, Statements};
 use super::numbers::{self, Numbers};
@@ -16,6 +17,7 @@ use copier::Copier;
 use mixture::Mixture;
 use pending::{Pending, Slot};
 use record::Record;
+use shift::Shift;
 
 /// How much a series without history widens each quantile, as a fraction of the value. A
 /// judgement: the first values of a new workload are its start, rarely its peak.
@@ -37,6 +39,7 @@ pub struct Judge {
     record: Record,
     copier: Copier,
     pending: Pending,
+    shift: Shift,
 }
 
 /// Who is listened to at one tick.
@@ -89,6 +92,7 @@ impl Judge {
             record: Record::default(),
             copier: Copier::default(),
             pending: Pending::default(),
+            shift: Shift::default(),
         }
     }
 
@@ -98,6 +102,7 @@ impl Judge {
         self.tick += 1;
         let peaks = self.experts.observe(value);
         if let Some(value) = value {
+            self.shift.observe(value);
             // What is known already need not wait: a level shift is followed at once.
             for h in 0..HORIZONS.len() {
                 for slot in self.pending.decided(h, value) {
@@ -130,6 +135,7 @@ impl Judge {
                 *quantile *= 1.0 + widen * young;
             }
         }
+        self.shift.lift(&mut forecast);
         put_in_order(&mut forecast);
         self.pending
             .keep(self.tick, scale, &statements, &points, &mixed, &forecast);
@@ -198,6 +204,7 @@ impl Judge {
         self.record.walk(to);
         self.copier.walk(to);
         self.pending.walk(to);
+        self.shift.walk(to);
     }
 
     fn learn(&mut self, h: usize, peak: f64, slot: &Slot) {
