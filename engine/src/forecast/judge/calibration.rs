@@ -8,10 +8,14 @@ use super::super::numbers::{self, Numbers};
 use super::super::{HORIZONS, QUANTILES, Quantiles};
 
 /// Size of a step per quantile, in running errors.
-const STEPS: [f64; QUANTILES.len()] = [0.007_5, 0.015, 0.02, 0.06];
+const STEPS: [f64; QUANTILES.len()] = [0.015, 0.03, 0.04, 0.12];
+/// Steps are longer while few outcomes are known: this over their number, between two bounds. Of the
+/// longer horizon fewer outcomes are looked at.
+const LONG: [f64; HORIZONS.len()] = [1_000.0, 400.0];
+const LENGTHS: [[f64; 2]; HORIZONS.len()] = [[0.5, 1.0], [0.5, 1.0]];
 /// A correction is at most so many running errors: after an incident, in which every peak is above, it
 /// would take thousands of calm outcomes to come back from more.
-const MOST: f32 = 2.0;
+const MOST: f32 = 3.0;
 /// Outcomes before the first step.
 const READY: u32 = 10;
 /// Weight of a new error in the running one; an error counts as at most so many of them.
@@ -65,14 +69,16 @@ impl Calibration {
         said: &[f32; QUANTILES.len()],
         scale: f64,
     ) {
+        let (long, [least, most]) = (LONG[horizon], LENGTHS[horizon]);
         let horizon = &mut self.horizons[horizon];
         horizon.seen = horizon.seen.saturating_add(1);
         let seen = f64::from(horizon.seen);
+        let length = (long / seen).clamp(least, most);
         let steps = horizon.seen > READY && horizon.unit(scale) > 0.0;
         for (k, q) in QUANTILES.into_iter().enumerate() {
             let covered = f64::from(u8::from(peak <= f64::from(said[k]) + ROUNDING * scale));
             if steps {
-                let added = horizon.added[k] + (STEPS[k] * (q - covered)) as f32;
+                let added = horizon.added[k] + (length * STEPS[k] * (q - covered)) as f32;
                 horizon.added[k] = added.clamp(-MOST, MOST);
             }
             let known = f64::from(horizon.covered[k]);

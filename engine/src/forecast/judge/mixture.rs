@@ -11,7 +11,7 @@ use super::super::{HORIZONS, QUANTILES, Quantiles};
 use super::pinball;
 
 /// Learning rate per horizon. Outcomes of the longer one overlap more and are learnt less often.
-const RATES: [f64; HORIZONS.len()] = [0.01, 0.06];
+const RATES: [f64; HORIZONS.len()] = [0.01, 0.04];
 /// What is left of an old regret at the next outcome.
 const FORGET: f64 = 0.9997;
 /// Weight of a new loss in the running one, the unit of regrets.

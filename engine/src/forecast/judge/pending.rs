@@ -7,7 +7,7 @@ use super::mixture::Said;
 
 /// Ticks from one forecast that is judged to the next, per horizon: neighbouring outcomes of the
 /// longer horizon are nearly the same.
-const STRIDES: [u64; HORIZONS.len()] = [1, 10];
+const STRIDES: [u64; HORIZONS.len()] = [1, 5];
 /// Forecasts whose outcome is open at a time, of all horizons.
 const SLOTS: usize = {
     let mut slots = 0;
@@ -189,7 +189,7 @@ mod tests {
         }
         assert_eq!(near.len(), 95);
         assert!(near.iter().all(|(tick, made)| *made as u64 + 5 == *tick));
-        assert_eq!(far.len(), 7);
+        assert_eq!(far.len(), 14);
         assert!(far.iter().all(|(tick, made)| *made as u64 + 30 == *tick));
     }
 
