@@ -272,6 +272,9 @@ pub enum PolicyDo {
     /// Say all that is wrong with a config file, a line each: unknown keys, contradictions, floors
     /// that cannot be kept, rules that are never reached
     Check(PolicyCheckArgs),
+    /// Run what a config file says in closed loop on traces, and hold slack, stalls and kills to
+    /// limits
+    Test(PolicyTestArgs),
 }
 
 /// Arguments of `policy check`.
@@ -285,6 +288,36 @@ pub struct PolicyCheckArgs {
     /// Memory of that machine, e.g. 16GiB
     #[arg(long, value_name = "SIZE", value_parser = llmos_config::bytes)]
     pub memory: Option<u64>,
+}
+
+/// Arguments of `policy test`.
+#[derive(Debug, Args)]
+pub struct PolicyTestArgs {
+    /// Config file of the agent
+    pub file: PathBuf,
+    /// Traces (.csv, .csv.gz), recordings (.arrows), or folders of them
+    #[arg(long = "trace", value_name = "PATH", required = true, num_args = 1..)]
+    pub traces: Vec<PathBuf>,
+    /// Cgroup whose policy is tested; what no rule matches gets that of [policy]
+    #[arg(long, value_name = "CGROUP")]
+    pub workload: Option<String>,
+    /// Which model
+    #[command(flatten)]
+    pub model: ReplayModelArgs,
+    /// Fail where the limits are further above the use on average, e.g. 0.5
+    #[arg(long, value_name = "RATIO", value_parser = at_least_0)]
+    pub max_slack: Option<f64>,
+    /// Fail where work waits for a larger share of the time, e.g. 0.01
+    #[arg(long, value_name = "SHARE", value_parser = at_least_0)]
+    pub max_stall: Option<f64>,
+    /// Fail after more OOM kills
+    #[arg(long, value_name = "N")]
+    pub max_kills: Option<u64>,
+}
+
+fn at_least_0(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| *x >= 0.0);
+    number.ok_or_else(|| "expected a number, at least 0".to_owned())
 }
 
 fn cpus(text: &str) -> Result<f64, String> {

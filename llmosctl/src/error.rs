@@ -151,6 +151,22 @@ pub enum CtlError {
         /// How many.
         count: usize,
     },
+    /// A policy does not hold what was asked of it; in what has been said.
+    #[error("{} is over {count} {}", path.display(), if *count == 1 { "limit" } else { "limits" })]
+    PolicyFailed {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// A policy that seemed right could not be taken.
+    #[error("{}: {why}", path.display())]
+    PolicyUnread {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong.
+        why: String,
+    },
     /// There is nothing to write.
     #[error("{} is not written: it is there, or none would fit", path.display())]
     NoTemplate {
@@ -190,7 +206,11 @@ impl CtlError {
                 | TraceError::Recording(ReadError::NotARecording { .. }),
             ) => DATA,
             Self::Model(error) if !matches!(error, LoadError::Read { .. }) => DATA,
-            Self::ModelUnfit { .. } | Self::Policy { .. } | Self::NothingToControl { .. } => DATA,
+            Self::ModelUnfit { .. }
+            | Self::Policy { .. }
+            | Self::PolicyFailed { .. }
+            | Self::PolicyUnread { .. }
+            | Self::NothingToControl { .. } => DATA,
             Self::NoTemplate { .. } => CANNOT_CREATE,
             Self::Journal(JournalError::Io { source, .. })
             | Self::File { source, .. }

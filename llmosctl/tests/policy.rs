@@ -74,3 +74,67 @@ fn what_cannot_be_asked_ends_with_64_and_no_file_with_1() {
     assert_eq!(out.status.code(), Some(1), "{out:?}");
     assert!(text(&out.stderr).contains("cannot read /no/such/file.toml: "));
 }
+
+/// Tests a policy on a made-up trace: mostly idle, with bursts at a fixed rhythm.
+fn test(policy: &str, more: &[&str]) -> Output {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("agent.toml"), policy).expect("writes");
+    let rows = (0..900).map(|t| {
+        let busy = t % 30 < 5;
+        format!("a,{t},{}\n", if busy { 0.8 } else { 0.1 })
+    });
+    let trace = format!("series_id,t,cpu\n{}", rows.collect::<String>());
+    std::fs::write(dir.path().join("waves.csv"), trace).expect("writes");
+    Command::new(env!("CARGO_BIN_EXE_llmosctl"))
+        .current_dir(dir.path())
+        .args(["policy", "test", "agent.toml", "--trace", "waves.csv"])
+        .arg("--without-model")
+        .args(more)
+        .output()
+        .expect("runs")
+}
+
+#[test]
+fn a_policy_is_tried_on_a_trace_and_held_to_limits() {
+    let roomy = test("[policy]\npreset = \"latency\"\n", &["--max-stall", "0.9"]);
+    assert_eq!(roomy.status.code(), Some(0), "{roomy:?}");
+    let shown = text(&roomy.stdout);
+    assert!(
+        shown.contains("FAMILY") && shown.contains("waves/cpu"),
+        "{shown}"
+    );
+
+    let strict = test("", &["--max-slack", "0.001"]);
+    assert_eq!(strict.status.code(), Some(65), "{strict:?}");
+    let shown = text(&strict.stdout);
+    assert!(
+        shown.contains("waves/cpu: slack ") && shown.contains("is above 0.001"),
+        "{shown}"
+    );
+    assert_eq!(
+        text(&strict.stderr),
+        "llmosctl: agent.toml is over 1 limit\n"
+    );
+}
+
+#[test]
+fn the_rule_of_the_named_workload_is_what_is_tested() {
+    let policy = "[[workload]]\nmatch = \"jobs/*\"\ncpu_floor_cores = 500\n";
+    let slack = |more: &[&str]| {
+        let out = test(policy, &[&["--json"], more].concat());
+        assert_eq!(out.status.code(), Some(0), "{out:?}");
+        let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+        json["rows"][0]["slack_ratio"].as_f64().expect("a number")
+    };
+    let (base, job) = (slack(&[]), slack(&["--workload", "/jobs/a"]));
+    assert!(job > 3.0 * base, "{base} {job}");
+}
+
+#[test]
+fn a_bad_policy_is_not_tried() {
+    let out = test("[policy]\nquantil = 0.5\n", &[]);
+    assert_eq!(out.status.code(), Some(65), "{out:?}");
+    assert!(text(&out.stdout).contains("did you mean \"quantile\"?"));
+    let out = test("", &["--max-stall", "-1"]);
+    assert_eq!(out.status.code(), Some(64), "{out:?}");
+}

@@ -15,9 +15,11 @@ mod run;
 pub mod scarcity;
 pub mod score;
 mod speed;
+mod under;
 
 pub use bounds::Bounds;
 pub use demand::Demand;
 pub use llmos::{KNOBS, Knobs, STANDARD};
 pub use run::{Error, LLMOS, Outcome, WITHOUT_MODEL, run};
 pub use speed::{Speed, speed};
+pub use under::under;

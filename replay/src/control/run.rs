@@ -143,20 +143,24 @@ pub fn run<E: Send>(
     })
 }
 
-/// The longest at first, so that no thread is left with one at the end. All of a block have one tick.
-fn jobs(demands: &[Demand], with_model: bool) -> Vec<Job> {
+/// Series in batches, the longest at first, so that no thread is left with one at the end. All of a
+/// batch have one tick.
+pub(super) fn blocks(demands: &[Demand]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..demands.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(demands[*at].values.len()));
     order.sort_by(|a, b| demands[*a].step_s.total_cmp(&demands[*b].step_s));
     let same = |a: &usize, b: &usize| demands[*a].step_s.total_cmp(&demands[*b].step_s).is_eq();
-    let blocks: Vec<Vec<usize>> = order
+    order
         .chunk_by(same)
         .flat_map(|ticks| ticks.chunks(BLOCK))
         .map(<[usize]>::to_vec)
-        .collect();
+        .collect()
+}
+
+fn jobs(demands: &[Demand], with_model: bool) -> Vec<Job> {
     let models: &[bool] = if with_model { &[true, false] } else { &[false] };
     let mut jobs = Vec::new();
-    for block in blocks {
+    for block in blocks(demands) {
         for model in models {
             jobs.extend((0..KNOBS.len()).map(|point| Job::Llmos(block.clone(), point, *model)));
         }

@@ -1,5 +1,7 @@
 //! `llmosctl policy check`: all that is wrong with a config file, a line each.
 
+use std::path::Path;
+
 use llmos_config::{NodeSize, problems};
 use serde::Serialize;
 
@@ -18,11 +20,7 @@ struct Checked {
 /// Checks the file.
 pub fn run(json: bool, args: &PolicyCheckArgs) -> Result<(), CtlError> {
     let path = &args.file;
-    let text = std::fs::read_to_string(path).map_err(|source| CtlError::File {
-        path: path.clone(),
-        step: "read",
-        source,
-    })?;
+    let text = read(path)?;
     let node = NodeSize {
         cpus: args.cpus,
         memory: args.memory,
@@ -47,4 +45,13 @@ pub fn run(json: bool, args: &PolicyCheckArgs) -> Result<(), CtlError> {
         });
     }
     Ok(())
+}
+
+/// The text of a config file.
+pub fn read(path: &Path) -> Result<String, CtlError> {
+    std::fs::read_to_string(path).map_err(|source| CtlError::File {
+        path: path.to_owned(),
+        step: "read",
+        source,
+    })
 }

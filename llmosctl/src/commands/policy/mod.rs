@@ -1,6 +1,7 @@
 //! `llmosctl policy`: what people's own checks ask of a policy before an agent gets it.
 
 mod check;
+mod test;
 
 use crate::cli::{PolicyArgs, PolicyDo};
 use crate::error::CtlError;
@@ -9,5 +10,6 @@ use crate::error::CtlError;
 pub fn run(json: bool, args: &PolicyArgs) -> Result<(), CtlError> {
     match &args.what {
         PolicyDo::Check(args) => check::run(json, args),
+        PolicyDo::Test(args) => test::run(json, args),
     }
 }

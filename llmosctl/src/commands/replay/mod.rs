@@ -2,9 +2,9 @@
 
 mod control;
 mod forecast;
-mod model;
+pub mod model;
 mod out;
-mod progress;
+pub mod progress;
 
 use std::thread::available_parallelism;
 
