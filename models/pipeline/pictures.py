@@ -17,14 +17,22 @@ INK, BLUE, GREY = "#222222", "#2563a8", "#9a9a9a"
 
 
 def bars(found, path):
-    """Skill of the model per group and horizon; bars that run out of the picture carry their number."""
+    """Skill of the model per group and horizon."""
     groups = list(found)
+    rows = [
+        (f"peak of the next {h} ticks", colour, [100 * skill(found[g][h])[1] if h in found[g] else 0.0 for g in groups])
+        for h, colour in zip(spec.HORIZONS, ("#8fb8de", BLUE))
+    ]
+    pairs(groups, rows, "pinball loss saved against the best simple baseline of that row (%)", path)
+
+
+def pairs(groups, rows, what, path):
+    """Two bars for each group; those that run out of the picture carry their number. `rows`: (name, colour, values)."""
     fig, ax = plt.subplots(figsize=(7.5, 0.36 * len(groups) + 1.2))
     at = np.arange(len(groups))[::-1]
-    for k, (h, colour) in enumerate(zip(spec.HORIZONS, ("#8fb8de", BLUE))):
-        values = np.array([100 * skill(found[g][h])[1] if h in found[g] else 0.0 for g in groups])
+    for k, (name, colour, values) in enumerate(rows):
         y = at + 0.19 - 0.38 * k
-        ax.barh(y, np.maximum(values, FAR_LEFT), height=0.36, color=colour, label=f"peak of the next {h} ticks")
+        ax.barh(y, np.maximum(values, FAR_LEFT), height=0.36, color=colour, label=name)
         for v, row in zip(values, y):
             if v < FAR_LEFT:
                 ax.text(FAR_LEFT + 1, row, f"{v:.0f} %", fontsize=7, va="center", color="white" if k else INK)
@@ -32,7 +40,7 @@ def bars(found, path):
     ax.set_xlim(FAR_LEFT, 50)
     ax.set_ylim(-0.6, len(groups) - 0.4)
     ax.set_yticks(at, groups, fontsize=8)
-    ax.set_xlabel("pinball loss saved against the best simple baseline of that row (%)", fontsize=8)
+    ax.set_xlabel(what, fontsize=8)
     ax.tick_params(axis="x", labelsize=8)
     ax.legend(fontsize=8, ncol=2, loc="lower left", bbox_to_anchor=(0, 1.0), frameon=False)
     ax.grid(axis="x", alpha=0.25)
@@ -92,30 +100,13 @@ def system_coverage(system):
 
 
 def system_bars(system, path):
-    """Loss of the system and of the model alone over that of the best simple rule of the row."""
+    """Loss of the system and of the model alone against that of the best simple rule of the row."""
     groups = [g for g in replay.groups(system) if replay.at(system, g, 5, "pinball_ratio") is not None]
-    fig, ax = plt.subplots(figsize=(7.5, 0.36 * len(groups) + 1.2))
-    at = np.arange(len(groups))[::-1]
-    for k, (name, key, colour) in enumerate(
-        (("model alone", "model_pinball_ratio", "#c9c9c9"), ("system", "pinball_ratio", BLUE))
-    ):
-        values = [100 * (1 - (replay.at(system, g, 5, key) or np.nan)) for g in groups]
-        y = at + 0.19 - 0.38 * k
-        ax.barh(y, np.maximum(values, -50), height=0.36, color=colour, label=name)
-        for v, row in zip(values, y):
-            if v < -50:
-                ax.text(-49, row, f"{v:.0f} %", fontsize=7, va="center", color=INK)
-    ax.axvline(0, color=INK, linewidth=0.8)
-    ax.set_xlim(-50, 50)
-    ax.set_ylim(-0.6, len(groups) - 0.4)
-    ax.set_yticks(at, groups, fontsize=8)
-    ax.set_xlabel("pinball loss saved against the best of eleven simple rules of that row (%), next 5 ticks", fontsize=8)
-    ax.tick_params(axis="x", labelsize=8)
-    ax.legend(fontsize=8, ncol=2, loc="lower left", bbox_to_anchor=(0, 1.0), frameon=False)
-    ax.grid(axis="x", alpha=0.25)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    save(fig, path)
+    rows = [
+        (name, colour, [100 * (1 - (replay.at(system, g, 5, key) or np.nan)) for g in groups])
+        for name, colour, key in (("model alone", "#c9c9c9", "model_pinball_ratio"), ("system", BLUE, "pinball_ratio"))
+    ]
+    pairs(groups, rows, "pinball loss saved against the best of eleven simple rules of that row (%), next 5 ticks", path)
 
 
 def bands(model_path, series, path):

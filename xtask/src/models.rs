@@ -5,8 +5,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::bench::programs;
 use crate::step::Steps;
 use crate::{cmd, paths};
+
+/// Layers of the released model.
+const SIZES: &str = "64-32";
 
 /// What to train on, and for how long.
 #[derive(clap::Args)]
@@ -20,6 +24,12 @@ pub struct Args {
     /// Training time on this machine.
     #[arg(long, value_name = "N")]
     minutes: Option<u32>,
+    /// LSTM units per layer, such as 64-32 or 128-64 (default: the pipeline's own).
+    #[arg(long, value_name = "UNITS")]
+    sizes: Option<String>,
+    /// Then repeat the training without each family, which takes as long again for every one.
+    #[arg(long)]
+    leave_one_out: bool,
 }
 
 /// Trains the model, evaluates it and writes it with its contract and card.
@@ -34,18 +44,35 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let traces = std::fs::canonicalize(&args.traces)
         .with_context(|| format!("cannot read the traces in {}", args.traces.display()))?;
-    let mut pipeline = Command::new(venv.join("bin/python"));
-    pipeline
-        .current_dir(folder())
-        .args(["-m", "pipeline", "--traces"])
-        .arg(traces);
-    if let Some(out) = &args.out {
-        pipeline.arg("--out").arg(std::path::absolute(out)?);
+    programs::subjects(&["llmosctl"], true, &mut steps)?;
+    let llmosctl = paths::binary("llmosctl", true);
+    let out = match &args.out {
+        Some(out) => std::path::absolute(out)?,
+        None => folder()
+            .join("artifacts")
+            .join(format!("lstm-{}", args.sizes.as_deref().unwrap_or(SIZES))),
+    };
+    let python = |module: &str| {
+        let mut python = Command::new(venv.join("bin/python"));
+        python.current_dir(folder()).args(["-m", module]);
+        python.arg("--traces").arg(&traces);
+        python.arg("--llmosctl").arg(&llmosctl);
+        python
+    };
+    let mut pipeline = python("pipeline");
+    pipeline.arg("--out").arg(&out);
+    if let Some(sizes) = &args.sizes {
+        pipeline.args(["--sizes", sizes]);
     }
     if let Some(minutes) = args.minutes {
         pipeline.args(["--minutes", &minutes.to_string()]);
     }
     steps.run("train and evaluate", || cmd::run(&mut pipeline))?;
+    if args.leave_one_out {
+        let mut again = python("pipeline.leave_one_out");
+        again.arg("--model").arg(&out);
+        steps.run("train without each family", || cmd::run(&mut again))?;
+    }
     steps.table("models");
     Ok(())
 }

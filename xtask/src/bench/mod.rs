@@ -7,7 +7,7 @@ mod forecast;
 mod native;
 mod numbers;
 mod parts;
-mod programs;
+pub mod programs;
 mod replayed;
 mod sense;
 
