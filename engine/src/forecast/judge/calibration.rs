@@ -8,7 +8,7 @@ use super::super::numbers::{self, Numbers};
 use super::super::{HORIZONS, QUANTILES, Quantiles};
 
 /// Size of a step per quantile, in running errors.
-const STEPS: [f64; QUANTILES.len()] = [0.015, 0.03, 0.04, 0.12];
+const STEPS: [f64; QUANTILES.len()] = [0.02, 0.03, 0.04, 0.12];
 /// Steps are longer while few outcomes are known: this over their number, between two bounds. Of the
 /// longer horizon fewer outcomes are looked at.
 const LONG: [f64; HORIZONS.len()] = [1_000.0, 400.0];
