@@ -9,6 +9,7 @@ pub mod cost;
 pub mod discover;
 pub mod forecast_state;
 pub mod host;
+pub mod identity;
 pub mod links;
 pub mod metrics;
 pub mod model;

@@ -242,6 +242,9 @@ fn a_cut_file_gives_the_series_before_the_cut() {
     assert_eq!(most, 2);
 }
 
+/// Frame and kind of the record at the end.
+const END_BYTES: usize = 9;
+
 #[test]
 fn no_damage_is_believed() {
     let dir = tempfile::tempdir().unwrap();
@@ -259,7 +262,8 @@ fn no_damage_is_believed() {
         let found = read::records(&mut bad.as_slice(), &owner(), at(41), &mut series);
         let whole = found.is_ok_and(|found| found.damage.is_none());
         assert!(!whole, "round {round}, bit {bit}");
-        assert!(series.len() < 4);
+        // All four are there only if nothing but the mark at the end is damaged.
+        assert!(series.len() < 4 || bit / 8 >= bytes.len() - END_BYTES);
     }
 }
 

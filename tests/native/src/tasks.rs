@@ -2,6 +2,7 @@
 //! waited for a CPU.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::unistd::Pid;
@@ -26,17 +27,34 @@ impl TaskSums {
         let mut sums = Self::default();
         let dir = format!("/proc/{process}/task");
         for task in fs::read_dir(&dir).with_context(|| dir.clone())? {
-            let task = task?.path();
-            let read = |file: &str| {
-                let path = task.join(file);
-                fs::read_to_string(&path).with_context(|| path.display().to_string())
-            };
-            sums.switches += switches(&read("status")?).context("status without switches")?;
-            let (wait_ns, waits) = waits(&read("schedstat")?).context("schedstat is odd")?;
-            sums.wait_ns += wait_ns;
-            sums.waits += waits;
+            let task = Self::in_folder(&task?.path())?;
+            sums.switches += task.switches;
+            sums.wait_ns += task.wait_ns;
+            sums.waits += task.waits;
         }
         Ok(sums)
+    }
+
+    /// Of one task of this process now.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_task(task: Pid) -> Result<Self> {
+        Self::in_folder(Path::new(&format!("/proc/self/task/{task}")))
+    }
+
+    fn in_folder(task: &Path) -> Result<Self> {
+        let read = |file: &str| {
+            let path = task.join(file);
+            fs::read_to_string(&path).with_context(|| path.display().to_string())
+        };
+        let switches = switches(&read("status")?).context("status without switches")?;
+        let (wait_ns, waits) = waits(&read("schedstat")?).context("schedstat is odd")?;
+        Ok(Self {
+            switches,
+            wait_ns,
+            waits,
+        })
     }
 
     /// What was added since an earlier reading of the same tasks.

@@ -341,6 +341,12 @@ impl Experts {
         (std::array::from_fn(both), points)
     }
 
+    /// The last value that was there.
+    #[must_use]
+    pub fn last(&self) -> f64 {
+        self.lags[0]
+    }
+
     /// Past peaks that are known over the first horizon, up to a bound: how old the series is.
     #[must_use]
     pub fn known(&self) -> usize {
@@ -353,7 +359,7 @@ impl Experts {
         &self.recent
     }
 
-    /// Leaves out ticks, after as many without a value as [`Recent`] remembers.
+    /// Leaves out ticks, after as many without a value as are remembered.
     pub fn skip(&mut self, ticks: u64) {
         self.ticks += ticks;
         self.recent.skip(ticks);

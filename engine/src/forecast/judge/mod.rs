@@ -26,6 +26,8 @@ const WIDEN: [f64; QUANTILES.len()] = [0.0, 0.25, 0.5, 1.0];
 const GROWN: usize = 60;
 /// Ticks without a value after which nothing is open and no recent tick is remembered.
 const LONGEST: u64 = 64;
+/// Share of the scale that makes no difference.
+const NOTHING: f64 = 1e-3;
 /// Outcomes before losses are compared.
 const COMPARED: u16 = 20;
 
@@ -135,6 +137,7 @@ impl Judge {
                 *quantile *= 1.0 + widen * young;
             }
         }
+        level(&mut forecast, self.experts.last(), NOTHING * scale);
         self.shift.lift(&mut forecast);
         put_in_order(&mut forecast);
         self.pending
@@ -264,6 +267,16 @@ impl Lead {
         Self {
             driver,
             model_share: share_of_models,
+        }
+    }
+}
+
+/// Lifts what is next to nothing below the last value up to it: a steady series is forecast as it is,
+/// and not a rounding below.
+fn level(forecast: &mut Quantiles, last: f64, nothing: f64) {
+    for quantile in forecast.as_flattened_mut() {
+        if (last - nothing..last).contains(quantile) {
+            *quantile = last;
         }
     }
 }

@@ -1,3 +1,5 @@
+//! The judge as a whole, on series of which the right forecast is known.
+
 use super::*;
 
 /// Runs a judge over values; the model says what `model` gives for a tick and its value.

@@ -146,6 +146,10 @@ fn futex_call(word: &AtomicU32, operation: i32, value: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
+
+    use nix::unistd::gettid;
+
     use crate::tasks::TaskSums;
 
     #[test]
@@ -162,12 +166,22 @@ mod tests {
         let counted = thread::spawn(|| {
             pin(*allowed_cpus().unwrap().last().unwrap()).unwrap();
             let (mut leader, mut echo) = wake::pair().unwrap();
-            let answer = thread::spawn(move || echo.answer(Duration::ZERO));
-            let before = TaskSums::of(nix::unistd::getpid()).unwrap().switches;
+            let (tell, told) = mpsc::channel();
+            let answer = thread::spawn(move || {
+                tell.send(gettid()).unwrap();
+                echo.answer(Duration::ZERO)
+            });
+            // Of these two alone: threads of other tests come and go.
+            let both = [gettid(), told.recv().unwrap()];
+            let switches = || -> u64 {
+                let sums = both.map(|task| TaskSums::of_task(task).unwrap().switches);
+                sums.iter().sum()
+            };
+            let before = switches();
             for _ in 0..1000 {
                 leader.round().unwrap();
             }
-            let after = TaskSums::of(nix::unistd::getpid()).unwrap().switches;
+            let after = switches();
             drop(leader);
             answer.join().unwrap().unwrap();
             after - before

@@ -10,6 +10,9 @@
 //! max  = high * (1 + max margin)
 //! ```
 
+mod io;
+mod target;
+
 use super::applied::Applied;
 use super::demand::demand;
 use super::feedback::{Bounds, Feedback, Outcome};
@@ -19,12 +22,15 @@ use super::oom::OomFloor;
 use super::pressure::Pressure;
 use super::shadow::{Paper, Passed};
 use super::share::Claim;
-use super::shrink::{Held, Pair, Shrink};
+use super::shrink::{Pair, Shrink};
 use super::{Action, Decision, Knob, Pool, Reason};
-use crate::forecast::Forecast;
 use crate::policy::Policy;
-use crate::sample::{Limits, PeakWindow, Usage};
-use crate::units::{Bytes, CgroupId, Timestamp};
+use crate::sample::{Limits, PeakWindow};
+use crate::units::{Bytes, Timestamp};
+
+pub use io::{MemoryInput, MemoryTargets};
+pub(super) use target::limit_value;
+use target::{Target, bounded_back, held_reason, high_proposal};
 
 /// Ticks of the recent past whose peak counts beside the forecast.
 const PEAK_TICKS: usize = 10;
@@ -38,25 +44,6 @@ const BACK_MOST: f64 = 2.0;
 /// Room above the live working set that no forecast can take away, as a fraction and in bytes.
 const ROOM: f64 = 0.05;
 const ROOM_BYTES: f64 = 4.0 * 1_048_576.0;
-
-/// What the law sees of one workload at one tick.
-#[derive(Debug, Clone, Copy)]
-pub struct MemoryInput<'a> {
-    /// Which workload.
-    pub workload: CgroupId,
-    /// The time of the tick.
-    pub now: Timestamp,
-    /// What it used.
-    pub usage: &'a Usage,
-    /// What it is about to use, in bytes.
-    pub forecast: Option<&'a Forecast>,
-    /// The limits in force.
-    pub limits: Limits,
-    /// Memory of the node.
-    pub node: Bytes,
-    /// What people allow.
-    pub policy: &'a Policy,
-}
 
 /// What the law remembers of one workload.
 #[derive(Debug, Clone)]
@@ -98,34 +85,6 @@ pub struct MemoryWant {
     least: f64,
     passed: Passed,
     reasons: Vec<Reason>,
-}
-
-/// The decisions on both limits; `None` where there is no such limit to decide on. Where one of
-/// them is not a hold, `memory.high` is not above `memory.max` (unless it came infinite or above
-/// the ceiling, and may not fall yet).
-#[derive(Debug, Clone, PartialEq)]
-pub struct MemoryTargets {
-    /// On `memory.high`.
-    pub high: Option<Decision>,
-    /// On `memory.max`.
-    pub max: Option<Decision>,
-}
-
-/// What both limits of a tick have in common.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Target {
-    current: f64,
-    /// Wanted for `memory.high`, before pace.
-    high: f64,
-    floor: f64,
-    ceiling: f64,
-    /// The live working set with its room.
-    live: f64,
-    pressed: bool,
-    /// Why nothing may go down, if so.
-    held: Option<Held>,
-    /// `memory.max` goes back at least to here.
-    back: Option<f64>,
 }
 
 impl MemoryWant {
@@ -497,45 +456,8 @@ impl Knobbed {
     }
 }
 
-/// The move of `memory.high` that is wanted from a limit.
-fn high_proposal(input: &MemoryInput<'_>, target: &Target, from: f64) -> Proposal {
-    Proposal {
-        now: input.now,
-        from,
-        target: target.high,
-        floor: target.floor,
-        ceiling: target.ceiling,
-        share: f64::INFINITY,
-        quantum: PAGE,
-        urgent: target.pressed || target.back.is_some() || target.current > from,
-        veto: target.pressed || target.held.is_some(),
-    }
-}
-
-fn held_reason(held: Held) -> Reason {
-    match held {
-        Held::Checking { left_s } => Reason::Checking { left_s },
-        Held::Reverted { left_s } => Reason::AfterHarm { left_s },
-    }
-}
-
-/// How far back a limit goes after harm; `None` where there is none.
-fn bounded_back(before: f64, now: Option<Bytes>) -> Option<f64> {
-    let back = before.min(limit_value(now?) * BACK_MOST);
-    back.is_finite().then_some(back)
-}
-
 fn copy(reasons: &[Reason], pool: &mut Pool) -> Vec<Reason> {
     let mut copied = pool.reasons();
     copied.extend_from_slice(reasons);
     copied
-}
-
-/// A limit as a number; `max` is infinite.
-pub(super) fn limit_value(limit: Bytes) -> f64 {
-    if limit.0 == u64::MAX {
-        f64::INFINITY
-    } else {
-        limit.0 as f64
-    }
 }

@@ -1,0 +1,37 @@
+//! What goes into the law of memory, and what comes out.
+
+use crate::decide::Decision;
+use crate::forecast::Forecast;
+use crate::policy::Policy;
+use crate::sample::{Limits, Usage};
+use crate::units::{Bytes, CgroupId, Timestamp};
+
+/// What the law sees of one workload at one tick.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryInput<'a> {
+    /// Which workload.
+    pub workload: CgroupId,
+    /// The time of the tick.
+    pub now: Timestamp,
+    /// What it used.
+    pub usage: &'a Usage,
+    /// What it is about to use, in bytes.
+    pub forecast: Option<&'a Forecast>,
+    /// The limits in force.
+    pub limits: Limits,
+    /// Memory of the node.
+    pub node: Bytes,
+    /// What people allow.
+    pub policy: &'a Policy,
+}
+
+/// The decisions on both limits; `None` where there is no such limit to decide on. Where one of
+/// them is not a hold, `memory.high` is not above `memory.max` (unless it came infinite or above
+/// the ceiling, and may not fall yet).
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemoryTargets {
+    /// On `memory.high`.
+    pub high: Option<Decision>,
+    /// On `memory.max`.
+    pub max: Option<Decision>,
+}
