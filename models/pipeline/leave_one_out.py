@@ -33,6 +33,7 @@ def main():
     args = arguments()
     args.traces, args.llmosctl = args.traces.resolve(), args.llmosctl.resolve()
     how = json.loads((args.model / "contract.json").read_text())["training"]
+    how.setdefault("steps_wanted", how["steps"])
     files = {}
     for path in sorted(args.traces.iterdir()):
         if path.name.endswith((".csv", ".csv.gz", ".arrows")):
