@@ -27,7 +27,7 @@ const GROWN: usize = 60;
 /// Ticks without a value after which nothing is open and no recent tick is remembered.
 const LONGEST: u64 = 64;
 /// Share of the scale that makes no difference.
-const NOTHING: f64 = 1e-3;
+const NOTHING: f64 = 1e-4;
 /// Outcomes before losses are compared.
 const COMPARED: u16 = 20;
 
@@ -271,11 +271,11 @@ impl Lead {
     }
 }
 
-/// Lifts what is next to nothing below the last value up to it: a steady series is forecast as it is,
-/// and not a rounding below.
+/// What is next to nothing away from the last value is the last value: a steady series is forecast as
+/// it is, and not a rounding beside it.
 fn level(forecast: &mut Quantiles, last: f64, nothing: f64) {
     for quantile in forecast.as_flattened_mut() {
-        if (last - nothing..last).contains(quantile) {
+        if (*quantile - last).abs() < nothing {
             *quantile = last;
         }
     }
