@@ -7,7 +7,7 @@ use llmos_engine::forecast::{Forecast, Standing};
 use llmos_engine::policy::Mode;
 use llmos_engine::sample::Limits;
 use llmos_engine::units::Timestamp;
-use llmos_engine::{Engine, NodeFacts, TickInput, TickReport, WorkloadInput};
+use llmos_engine::{Engine, TickInput, TickReport, WorkloadInput};
 use llmos_forecaster::TractModel;
 use llmos_proto::status::{self, API_VERSION, Component, Status, Workload};
 

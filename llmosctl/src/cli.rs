@@ -298,7 +298,7 @@ pub struct PolicyTestArgs {
     /// Traces (.csv, .csv.gz), recordings (.arrows), or folders of them
     #[arg(long = "trace", value_name = "PATH", required = true, num_args = 1..)]
     pub traces: Vec<PathBuf>,
-    /// Cgroup whose policy is tested; what no rule matches gets that of [policy]
+    /// Cgroup whose policy is tested; what no rule matches gets that of the section policy
     #[arg(long, value_name = "CGROUP")]
     pub workload: Option<String>,
     /// Which model
