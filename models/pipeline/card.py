@@ -31,7 +31,7 @@ def card(name, series, how, found, size_bytes, system=None):
         "matters at times), given holes (2 in 10), and told to be another resource (up to 2 in 10); 1 in 20 is made up: "
         "bursts, steps and ramps as second-by-second data have them. "
         f"Pinball loss, truncated backpropagation over {how['chunk_ticks']} ticks with carried state, {how['lanes']} rows "
-        f"side by side, {how['steps']} steps (best at {how['best_step']}), {how['minutes']} min on a {DEVICES.get(how['device'], how['device'])}, seed {how['seed']}.",
+        f"side by side, {how['steps']} steps (best at {how['best_step']}), {how['minutes']} min on a {DEVICES.get(how.get('device', 'cpu'), 'machine')}, seed {how['seed']}.",
         "| group | series | samples | tick (s) |\n|---|---|---|---|\n" + "\n".join(data_rows(series)),
         *(system_part(system) if system else ()),
         "## Results of the model alone on the last 30 %",

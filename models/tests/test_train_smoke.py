@@ -44,6 +44,10 @@ def test_one_command_makes_a_whole_model(tmp_path):
     contract = json.loads((out / "contract.json").read_text())
     assert contract["layers"] == [8, 4] and contract["tick_seconds_trained"] == [1]
     assert "made/memory" in (out / "card.md").read_text()
+    card = (out / "card.md").read_bytes()
+    (out / "card.md").unlink()
+    again = pipeline("--traces", tmp_path / "traces", "--again", out)
+    assert again.returncode == 0 and (out / "card.md").read_bytes() == card, again.stderr
     losses = [float(line.split("validation ")[1].split()[0]) for line in done.stderr.splitlines() if "validation" in line]
     assert min(losses) < losses[0]
 
