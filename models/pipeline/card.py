@@ -72,7 +72,7 @@ def system_part(system):
         "simple rules of the row, picked after the fact. `misses`: share of peaks above the 0.95 quantile; `room`: its mean "
         "distance to the peak in % of the series' size; beside them the largest of the last 12 values. `coverage`: the "
         "largest distance from a quantile, in percentage points. What each is exactly is in `docs/replay.md`. Families that "
-        "a training did not see: [leave-one-out.md](leave-one-out.md)."
+        "a training did not see: `leave-one-out.md` beside this card, where that was measured."
     )
     yield "![Loss saved by the system and by the model](system.png)"
     for h in spec.HORIZONS:
