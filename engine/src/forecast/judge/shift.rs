@@ -22,15 +22,11 @@ impl Shift {
     /// Takes a value.
     pub fn observe(&mut self, value: f64) {
         let value = value as f32;
-        if self.highest > 0.0 && value > self.highest && self.ticks == 0 {
-            self.least = value;
-        }
-        if self.ticks > 0 || (self.highest > 0.0 && value > self.highest) {
+        if self.ticks > 0 {
             self.least = self.least.min(value);
-            self.ticks += 1;
-        }
-        if usize::from(self.ticks) > TICKS {
-            self.ticks = 0;
+            self.ticks = (self.ticks + 1) % (TICKS as u8 + 1);
+        } else if self.highest > 0.0 && value > self.highest {
+            (self.least, self.ticks) = (value, 1);
         }
     }
 
