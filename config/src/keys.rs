@@ -13,7 +13,7 @@ pub(crate) const TOP: [&str; 8] = [
 ];
 
 /// Keys of `[policy]`, which each `[[workload]]` may set too.
-pub(crate) const POLICY: [&str; 25] = [
+pub(crate) const POLICY: [&str; 26] = [
     "preset",
     "hands_off",
     "cpu_floor_cores",
@@ -22,6 +22,7 @@ pub(crate) const POLICY: [&str; 25] = [
     "cpu_margin_min",
     "cpu_margin_max",
     "cpu_throttle_tolerance",
+    "cpu_stall_price",
     "cpu_burst",
     "cpu_weight",
     "memory_floor",

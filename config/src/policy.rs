@@ -21,6 +21,7 @@ pub(crate) struct RawPolicy {
     cpu_margin_min: Option<f64>,
     cpu_margin_max: Option<f64>,
     cpu_throttle_tolerance: Option<f64>,
+    cpu_stall_price: Option<f64>,
     cpu_burst: Option<f64>,
     cpu_weight: Option<u64>,
     memory_floor: Option<Size>,
@@ -101,6 +102,7 @@ impl RawPolicy {
             cpu_throttle_tolerance: self
                 .cpu_throttle_tolerance
                 .unwrap_or(base.cpu_throttle_tolerance),
+            cpu_stall_price: self.cpu_stall_price.unwrap_or(base.cpu_stall_price),
             cpu_burst: self.cpu_burst.unwrap_or(base.cpu_burst),
             cpu_weight: self.cpu_weight.or(base.cpu_weight),
             memory_floor: bytes(self.memory_floor).unwrap_or(base.memory_floor),
@@ -157,6 +159,7 @@ pub(crate) fn printed(policy: &Policy) -> Vec<(&'static str, Option<String>)> {
             "cpu_throttle_tolerance",
             number(policy.cpu_throttle_tolerance),
         ),
+        ("cpu_stall_price", number(policy.cpu_stall_price)),
         ("cpu_burst", number(policy.cpu_burst)),
         (
             "cpu_weight",
@@ -234,6 +237,8 @@ impl Check<'_> {
             0.0,
             1.0,
         );
+        let price = policy.cpu_stall_price;
+        self.between("cpu_stall_price", price, 0.01, f64::INFINITY);
         self.between("cpu_burst", policy.cpu_burst, 0.0, 1.0);
         if let Some(weight) = policy.cpu_weight
             && !(1..=10_000).contains(&weight)

@@ -47,7 +47,7 @@ mod tests {
             assert!(errors.is_empty(), "{name}: {errors:?}");
             for (file, engine) in printed(&read).iter().zip(printed(&preset.policy())) {
                 // The same in all presets.
-                let common = ["hands_off", "memory_max_margin", "hysteresis", "stale_s"];
+                let common = ["hands_off", "hysteresis", "stale_s"];
                 assert!(
                     *file == engine,
                     "{name}: {file:?}, the engine has {engine:?}"

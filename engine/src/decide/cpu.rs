@@ -10,6 +10,7 @@ use super::demand::demand;
 use super::feedback::{Bounds, Feedback, Outcome};
 use super::guard::{Guard, Proposal, bounded, capped};
 use super::node::Share;
+use super::reach::{Reach, catch_up};
 use super::shadow::{Paper, Passed};
 use super::share::Claim;
 use super::{Action, Decision, Knob, Pool, Reason};
@@ -24,6 +25,8 @@ const PEAK_TICKS: usize = 10;
 const QUANTUM: f64 = 0.01;
 /// The horizon that drives: a quota can be raised again each tick, so the short one.
 const HORIZON: usize = 0;
+/// The quantile of the forecast that is expected of the next tick.
+const MIDDLE: f64 = 0.5;
 /// Share of throttled periods from which no margin would have been enough.
 const FAR: f64 = 0.25;
 
@@ -54,6 +57,9 @@ pub struct CpuState {
     applied: Applied,
     feedback: Feedback,
     paper: Paper,
+    reach: Reach,
+    /// Work that waited at the end of the last tick, in cores over a tick.
+    waiting: f64,
     /// What it wanted when that was last known.
     wanted: Option<f64>,
     /// Did it get less at the last tick, because the node is short? No margin mends that.
@@ -70,6 +76,8 @@ pub struct CpuWant {
     floor: f64,
     ceiling: f64,
     censored: bool,
+    /// Is demand unknown, so that the quota gropes upwards?
+    grows: bool,
     claim: f64,
     reasons: Vec<Reason>,
     passed: Passed,
@@ -110,6 +118,8 @@ impl Default for CpuState {
             applied: Applied::default(),
             feedback: Feedback::default(),
             paper: Paper::default(),
+            reach: Reach::default(),
+            waiting: 0.0,
             wanted: None,
             short: false,
         }
@@ -126,14 +136,17 @@ impl CpuState {
             .cpu
             .map(|cpu| cpu.0)
             .filter(|cores| cores.is_finite());
-        if let Some(cores) = used {
-            self.peak.push(now, cores);
-            self.guard.known(now, policy);
-        }
         let from = input
             .limit
             .map(|limit| limit.0)
-            .filter(|cores| *cores >= 0.0)?;
+            .filter(|cores| *cores >= 0.0);
+        let demand = used.map(|used| self.demand(used, input.usage, from));
+        if let Some((used, demand)) = used.zip(demand) {
+            self.peak.push(now, used.max(demand));
+            self.guard.known(now, policy);
+        }
+        self.reach.see(demand);
+        let from = from?;
         self.guard.see(now, from);
         self.applied.see(from, QUANTUM);
         let passed = self.paper.pass(now, from, self.applied.ours());
@@ -152,16 +165,30 @@ impl CpuState {
             floor,
             ceiling,
             censored: false,
+            grows: false,
             claim: 0.0,
             reasons: pool.reasons(),
             passed,
         };
-        if used.is_some() {
+        if let Some(demand) = demand {
+            let middle = |forecast: &Forecast| forecast.at(HORIZON, MIDDLE);
+            self.reach
+                .expect(input.forecast.map_or(0.0, middle).max(demand));
             self.wanted = Some(self.target(input, &mut want));
             want.target = self.wanted;
         }
         want.claim = self.wanted.unwrap_or(floor);
         Some(want)
+    }
+
+    /// What the tick would have used without a quota, in cores: what ran, with what began to wait and
+    /// without what had waited before. While tasks are throttled the kernel counts the time that they
+    /// miss.
+    fn demand(&mut self, used: f64, usage: &Usage, from: Option<f64>) -> f64 {
+        let limited = from.is_some_and(f64::is_finite);
+        let waiting = usage.throttled.filter(|_| limited).unwrap_or(0.0);
+        let before = std::mem::replace(&mut self.waiting, waiting);
+        (used + waiting - before).max(0.0)
     }
 
     /// The target by demand, margin and bounds.
@@ -198,7 +225,30 @@ impl CpuState {
             fraction,
             value: target,
         });
-        if let Some(Censored { share, factor }) = censored {
+        let price = policy.cpu_stall_price;
+        if let Some(worth) = self.reach.worth(price) {
+            let least = worth.middle * (1.0 + bounds.least());
+            let value = bounded(worth.limit.max(least), want.floor, want.ceiling, reasons);
+            if value < target {
+                target = value;
+                reasons.push(Reason::Reach {
+                    covered: worth.covered,
+                    ticks: worth.ticks,
+                    value,
+                });
+            }
+        }
+        let known = price.is_finite() && input.usage.throttled.is_some();
+        if known {
+            if self.waiting > 0.0 {
+                target += catch_up(self.waiting, price, self.reach.peak());
+                reasons.push(Reason::Waiting {
+                    cores: self.waiting,
+                    value: target,
+                });
+            }
+        } else if let Some(Censored { share, factor }) = censored {
+            want.grows = true;
             target = target.max(want.from * factor);
             reasons.push(Reason::Throttled {
                 share,
@@ -232,7 +282,7 @@ impl CpuState {
                     share: cap,
                     quantum: QUANTUM,
                     urgent: want.censored || want.demand > from,
-                    veto: want.censored,
+                    veto: want.grows,
                 };
                 self.paper.follow(proposal, want.demand, input.policy);
                 if input.policy.hands_off {

@@ -61,6 +61,22 @@ pub enum Reason {
         /// The target after it.
         value: f64,
     },
+    /// Room for what is more than one tick away is not worth it: the quota can be raised in time.
+    Reach {
+        /// Share of the last ticks that stayed within it of what was expected of them.
+        covered: f64,
+        /// How many ticks that were.
+        ticks: usize,
+        /// The target by it.
+        value: f64,
+    },
+    /// Work waits for the quota: room to catch up with it.
+    Waiting {
+        /// How much waits, in cores over a tick.
+        cores: f64,
+        /// The target with the room.
+        value: f64,
+    },
     /// Room added on top.
     Margin {
         /// Room as a fraction.

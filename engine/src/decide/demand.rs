@@ -16,14 +16,8 @@ pub(super) fn demand(
     reasons: &mut Vec<Reason>,
 ) -> f64 {
     let expected = forecast.map_or(0.0, |forecast| {
-        let value = forecast.at(horizon, q);
-        reasons.push(Reason::Forecast {
-            q,
-            horizon_ticks: HORIZONS[horizon],
-            value,
-            source: forecast.source.name(),
-        });
-        value
+        reasons.push(forecast_reason(forecast, horizon, q));
+        forecast.at(horizon, q)
     });
     let peak = recent.max().unwrap_or(0.0);
     if peak > expected {
@@ -33,4 +27,14 @@ pub(super) fn demand(
         });
     }
     expected.max(peak)
+}
+
+/// What a forecast says at a quantile over the horizon of this index.
+pub(super) fn forecast_reason(forecast: &Forecast, horizon: usize, q: f64) -> Reason {
+    Reason::Forecast {
+        q,
+        horizon_ticks: HORIZONS[horizon],
+        value: forecast.at(horizon, q),
+        source: forecast.source.name(),
+    }
 }

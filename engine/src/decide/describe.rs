@@ -31,6 +31,20 @@ impl Reason {
                 percent(share),
                 amount(value)
             ),
+            Self::Reach {
+                covered,
+                ticks,
+                value,
+            } => format!(
+                "{} of the last {ticks} ticks went no further beyond what was expected of them: {} for the next",
+                percent(covered),
+                amount(value)
+            ),
+            Self::Waiting { cores, value } => format!(
+                "work of {} for a tick waits for the quota: {} to catch up",
+                Cores(cores),
+                amount(value)
+            ),
             Self::Margin { fraction, value } => {
                 format!(
                     "a margin of {} makes it {}",

@@ -32,6 +32,11 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// The least that the margin can be.
+    pub(super) fn least(&self) -> f64 {
+        self.min
+    }
+
     /// Bounds that hold the margin that policy begins with, wherever it is.
     pub(super) fn new(base: f64, min: f64, max: f64) -> Self {
         Self {

@@ -18,6 +18,7 @@ mod node;
 mod oom;
 mod pool;
 mod pressure;
+mod reach;
 mod reserve;
 mod shadow;
 mod share;

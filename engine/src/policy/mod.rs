@@ -35,6 +35,10 @@ pub struct Policy {
     pub cpu_margin_max: f64,
     /// Share of throttled enforcement periods from which demand counts as cut off.
     pub cpu_throttle_tolerance: f64,
+    /// What a second in which work waits for the quota costs, in seconds of the whole recent peak
+    /// held ready for nothing. The lower, the tighter; infinite: every peak that is forecast is
+    /// covered.
+    pub cpu_stall_price: f64,
     /// The most burst credit, as a fraction of the quota; 0 is none.
     pub cpu_burst: f64,
     /// `cpu.weight`, and the share of a node that is short of CPU. `None` leaves the file alone

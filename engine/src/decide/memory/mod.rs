@@ -7,14 +7,14 @@
 //! ```text
 //! high = max(clamp(max(forecast peak quantile, recent peak), floor, ceiling) * (1 + margin),
 //!            working set + room, floor after a kill, what pressure forces)
-//! max  = high * (1 + max margin)
+//! max  = max(high * (1 + max margin), high + room, 0.99 quantile of the forecast peak)
 //! ```
 
 mod io;
 mod target;
 
 use super::applied::Applied;
-use super::demand::demand;
+use super::demand::{demand, forecast_reason};
 use super::feedback::{Bounds, Feedback, Outcome};
 use super::guard::{Guard, Proposal, bounded, capped};
 use super::node::Share;
@@ -38,12 +38,20 @@ const PEAK_TICKS: usize = 10;
 const PAGE: f64 = 4096.0;
 /// The horizon that drives: memory once cut is slow to give back, so the long one.
 const HORIZON: usize = 1;
+/// The peak that `memory.max` covers even if `memory.high` does not: being slow is no harm that lasts,
+/// being killed is.
+const RARE: f64 = 0.99;
+/// What the highest working set keeps from tick to tick: half of it in 1,386 ticks.
+const FADING: f64 = 0.9995;
 /// Where harm leads back to is at most so many times the limit in force: a shrink that began from
 /// no limit at all would else begin from there again.
 const BACK_MOST: f64 = 2.0;
 /// Room above the live working set that no forecast can take away, as a fraction and in bytes.
 const ROOM: f64 = 0.05;
 const ROOM_BYTES: f64 = 4.0 * 1_048_576.0;
+/// Room of `memory.max` above `memory.high` at least: a small workload grows by so much before the
+/// kernel has slowed it down.
+const MAX_ROOM_BYTES: f64 = 16.0 * 1_048_576.0;
 
 /// What the law remembers of one workload.
 #[derive(Debug, Clone)]
@@ -58,6 +66,8 @@ pub struct MemoryState {
     shrink: Shrink,
     feedback: Feedback,
     paper: Paper,
+    /// The highest working set, fading.
+    highest: f64,
     /// What it wanted when that was last known.
     wanted: Option<f64>,
     /// Did it get less at the last tick, because the node is short? No margin mends that.
@@ -125,6 +135,7 @@ impl Default for MemoryState {
             shrink: Shrink::default(),
             feedback: Feedback::default(),
             paper: Paper::default(),
+            highest: 0.0,
             wanted: None,
             short: false,
         }
@@ -175,6 +186,7 @@ impl MemoryState {
         let current = usage.memory?.0 as f64;
         let working_set = usage.working_set.map_or(current, |bytes| bytes.0 as f64);
         self.demand.push(now, working_set);
+        self.highest = (self.highest * FADING).max(working_set);
         self.current.push(now, current);
         let kills = usage.oom_kills_new.unwrap_or(0);
         let pressure = Pressure::of(usage, input.limits, working_set, policy);
@@ -377,11 +389,17 @@ impl MemoryState {
         let led_by = high.map(|high| high.to).filter(|to| to.is_finite());
         let base = led_by.unwrap_or(target.high);
         let fraction = input.policy.memory_max_margin;
-        let mut wanted = base * (1.0 + fraction);
+        let mut wanted = (base * (1.0 + fraction)).max(base + MAX_ROOM_BYTES);
         reasons.push(Reason::Margin {
             fraction,
             value: wanted,
         });
+        let rare = input.forecast.filter(|_| !self.short);
+        let peak = rare.map_or(0.0, |forecast| forecast.at(HORIZON, RARE).min(self.highest));
+        if peak > wanted {
+            wanted = peak;
+            reasons.extend(rare.map(|forecast| forecast_reason(forecast, HORIZON, RARE)));
+        }
         if let Some(value) = target.back.filter(|back| *back > wanted) {
             wanted = value;
             reasons.push(Reason::Reverted { value });

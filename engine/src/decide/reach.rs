@@ -1,0 +1,212 @@
+//! How far the next tick may go beyond what is expected of it, from how far the last ones went.
+//!
+//! A forecast peak covers many ticks, a quota can be set anew at each. So beside the peak stands the
+//! least limit that is worth its room: with `beyond` what the last ticks had above their
+//! expectation, and a price for a tick in which work waits,
+//!
+//! ```text
+//! cost(limit) = limit + price * peak * share of the last ticks with expected + beyond > limit
+//! ```
+//!
+//! is least at one of the values `expected + beyond`. Where ticks differ little everything is
+//! covered, because that is cheap; where they differ by much only as much as is worth it. This is the
+//! newsvendor's trade-off with a fixed cost for each shortage, on the empirical distribution.
+
+/// Ticks that are remembered.
+const TICKS: usize = 128;
+/// Fewer say too little.
+const ENOUGH: usize = 32;
+/// What the peak keeps from tick to tick: half of it in 1,386 ticks.
+const FADING: f64 = 0.9995;
+
+/// What is remembered of one workload. Amounts are in cores.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    /// What the last ticks had above their expectation, in the order in which they came.
+    ring: [f32; TICKS],
+    /// The same, sorted.
+    sorted: [f32; TICKS],
+    len: usize,
+    next: usize,
+    /// The highest demand, fading.
+    peak: f64,
+    expected: Option<f64>,
+}
+
+/// The limit that is worth its room.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Worth {
+    pub limit: f64,
+    /// What half of the last ticks stayed within.
+    pub middle: f64,
+    /// Share of the last ticks that stayed within it.
+    pub covered: f64,
+    /// How many ticks that were.
+    pub ticks: usize,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            ring: [0.0; TICKS],
+            sorted: [0.0; TICKS],
+            len: 0,
+            next: 0,
+            peak: 0.0,
+            expected: None,
+        }
+    }
+}
+
+impl Reach {
+    /// Takes the demand of the tick that is over. `None` where it is not known: what was expected of
+    /// that tick is never found out.
+    pub(super) fn see(&mut self, demand: Option<f64>) {
+        let expected = self.expected.take();
+        let Some(demand) = demand.filter(|demand| demand.is_finite()) else {
+            return;
+        };
+        self.peak = (self.peak * FADING).max(demand);
+        if let Some(expected) = expected {
+            self.push((demand - expected) as f32);
+        }
+    }
+
+    /// Says what is expected of the next tick.
+    pub(super) fn expect(&mut self, expected: f64) {
+        self.expected = Some(expected).filter(|expected| expected.is_finite());
+    }
+
+    /// The highest demand, fading.
+    pub(super) fn peak(&self) -> f64 {
+        self.peak
+    }
+
+    /// The limit of least cost at this price; `None` while too little is known, and without a price.
+    pub(super) fn worth(&self, price: f64) -> Option<Worth> {
+        if !price.is_finite() {
+            return None;
+        }
+        let expected = self.expected.filter(|_| self.len >= ENOUGH)?;
+        let each = price * self.peak / self.len as f64;
+        let sorted = &self.sorted[..self.len];
+        let mut least = (f64::INFINITY, 0);
+        for (at, beyond) in sorted.iter().enumerate() {
+            let cost = f64::from(*beyond) + each * (self.len - 1 - at) as f64;
+            if cost <= least.0 {
+                least = (cost, at);
+            }
+        }
+        let (_, at) = least;
+        let value = |at: usize| (expected + f64::from(sorted[at])).max(0.0);
+        Some(Worth {
+            limit: value(at),
+            middle: value(self.len / 2),
+            covered: (at + 1) as f64 / self.len as f64,
+            ticks: self.len,
+        })
+    }
+
+    fn push(&mut self, beyond: f32) {
+        if self.len == TICKS {
+            let leaving = self.ring[self.next];
+            let at = self.sorted.partition_point(|known| *known < leaving);
+            self.sorted.copy_within(at + 1.., at);
+            self.len -= 1;
+        }
+        let at = self.sorted[..self.len].partition_point(|known| *known < beyond);
+        self.sorted.copy_within(at..self.len, at + 1);
+        self.sorted[at] = beyond;
+        self.ring[self.next] = beyond;
+        self.next = (self.next + 1) % TICKS;
+        self.len += 1;
+    }
+}
+
+/// Room above the expected use to catch up with `waiting` cores' worth of work, in cores. Catching
+/// up in a part `f` of a tick takes `waiting / f` and costs the price for that part: least at
+/// `f = sqrt(waiting / (price * peak))`. At least what waits, at most [`FASTEST`] times that.
+pub(super) fn catch_up(waiting: f64, price: f64, peak: f64) -> f64 {
+    (waiting * price * peak)
+        .sqrt()
+        .clamp(waiting, FASTEST * waiting)
+}
+
+/// Faster is not worth a jump of the limit.
+const FASTEST: f64 = 4.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(demands: impl Iterator<Item = f64>) -> Reach {
+        let mut reach = Reach::default();
+        for demand in demands {
+            reach.see(Some(demand));
+            reach.expect(1.0);
+        }
+        reach
+    }
+
+    #[test]
+    fn what_is_cheap_is_covered_and_what_is_dear_only_at_a_price() {
+        // One in twenty ticks has a tenth more, one in forty nine times as much.
+        let demand = |tick: usize| match tick % 40 {
+            0 => 9.0,
+            10 | 20 => 1.1,
+            _ => 1.0,
+        };
+        let reach = after((0..400).map(demand));
+        let limit = |price: f64| reach.worth(price).unwrap().limit;
+        // The peak is 9. A share of 3 / 128 beyond 1.1 costs 0.2 at a price of 1, 8 cores more.
+        assert!((limit(1.0) - 1.1).abs() < 1e-6, "{}", limit(1.0));
+        assert!((limit(0.01) - 1.0).abs() < 1e-6, "{}", limit(0.01));
+        assert!((limit(100.0) - 9.0).abs() < 1e-6, "{}", limit(100.0));
+        let worth = reach.worth(1.0).unwrap();
+        assert_eq!(worth.ticks, TICKS);
+        assert!((0.96..0.99).contains(&worth.covered), "{worth:?}");
+    }
+
+    #[test]
+    fn the_sorted_values_are_those_of_the_ring() {
+        let noise = |tick: usize| ((tick * 7919) % 1009) as f64 / 100.0;
+        let mut reach = after((0..1000).map(noise));
+        let mut ring = reach.ring;
+        ring.sort_unstable_by(f32::total_cmp);
+        assert_eq!(ring, reach.sorted);
+        // The same value many times over leaves as often as it came.
+        (0..3 * TICKS).for_each(|_| {
+            reach.see(Some(2.0));
+            reach.expect(1.0);
+        });
+        assert!(
+            reach
+                .sorted
+                .iter()
+                .all(|beyond| (beyond - 1.0).abs() < 1e-6)
+        );
+    }
+
+    #[test]
+    fn little_data_and_gaps_say_nothing() {
+        let mut reach = after((0..ENOUGH).map(|_| 1.0));
+        assert_eq!(reach.worth(1.0), None, "the first had no expectation");
+        reach.see(None);
+        assert_eq!(reach.worth(1.0), None, "nothing is expected");
+        reach.expect(1.0);
+        reach.see(None);
+        reach.expect(1.0);
+        reach.see(Some(2.0));
+        reach.expect(1.0);
+        assert!(reach.worth(1.0).is_some());
+    }
+
+    #[test]
+    fn catching_up_is_quick_where_waiting_is_dear() {
+        assert!((catch_up(0.1, 10.0, 0.4) - 0.4).abs() < 1e-9, "at most");
+        assert!((catch_up(0.5, 1.0, 2.0) - 1.0).abs() < 1e-9);
+        assert!((catch_up(3.0, 0.1, 1.0) - 3.0).abs() < 1e-9, "at least");
+        assert!(catch_up(0.0, 5.0, 1.0).abs() < 1e-12);
+        assert!((catch_up(1.0, f64::INFINITY, 1.0) - 4.0).abs() < 1e-9);
+    }
+}
