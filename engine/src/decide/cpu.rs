@@ -1,8 +1,9 @@
 //! The law of `cpu.max`: enough for the forecast peak, up at once, down slowly.
 //!
-//! `target = clamp(max(forecast peak quantile, recent peak), floor, ceiling) * (1 + margin)`; while
-//! the quota cuts demand off, at least the quota in force times a growth factor (`censored`). All
-//! in cores. The law first says what it wants; what it gets is decided once all have spoken.
+//! `target = clamp(max(forecast peak quantile, recent peak), floor, ceiling) * (1 + margin)`, where a
+//! stall has a price no more than what is worth its room for the next tick (`reach`). While the quota
+//! cuts demand off, room to catch up with what waits, or, where that is not counted, at least the
+//! quota in force times a growth factor (`censored`). All in cores. The law first says what it wants; what it gets is decided once all have spoken.
 
 use super::applied::Applied;
 use super::censored::Censored;
@@ -79,6 +80,7 @@ pub struct CpuWant {
     /// Is demand unknown, so that the quota gropes upwards?
     grows: bool,
     claim: f64,
+    need: f64,
     reasons: Vec<Reason>,
     passed: Passed,
 }
@@ -102,6 +104,12 @@ impl CpuWant {
     #[must_use]
     pub fn censored(&self) -> bool {
         self.censored
+    }
+
+    /// What the last tick used or would have used, in cores; where a quota cuts off what nobody counts,
+    /// all of the target.
+    pub(super) fn need(&self) -> f64 {
+        if self.grows { self.claim } else { self.need }
     }
 
     /// What the tick was like under the limit on paper.
@@ -140,9 +148,14 @@ impl CpuState {
             .limit
             .map(|limit| limit.0)
             .filter(|cores| *cores >= 0.0);
-        let demand = used.map(|used| self.demand(used, input.usage, from));
-        if let Some((used, demand)) = used.zip(demand) {
-            self.peak.push(now, used.max(demand));
+        let limited = from.is_some_and(f64::is_finite);
+        let waiting = input.usage.throttled.filter(|_| limited);
+        self.waiting = waiting.unwrap_or(0.0);
+        // Work that waited before is in what ran now. That is no reason to think that demand is
+        // less: a task that never ends has no work that is ever done.
+        let demand = used.map(|used| used + self.waiting);
+        if let Some(demand) = demand {
+            self.peak.push(now, demand);
             self.guard.known(now, policy);
         }
         self.reach.see(demand);
@@ -156,8 +169,7 @@ impl CpuState {
             .0
             .min(policy.cpu_ceiling.map_or(f64::INFINITY, |cores| cores.0));
         // Up to what can be written, so that a share in whole quanta never crosses it.
-        let floor = (policy.cpu_floor.0 / QUANTUM - 1e-6).ceil().max(1.0) / QUANTUM.recip();
-        let floor = floor.min(ceiling);
+        let floor = upwards(policy.cpu_floor.0).max(QUANTUM).min(ceiling);
         let mut want = CpuWant {
             from,
             target: None,
@@ -167,6 +179,7 @@ impl CpuState {
             censored: false,
             grows: false,
             claim: 0.0,
+            need: demand.unwrap_or(0.0),
             reasons: pool.reasons(),
             passed,
         };
@@ -174,21 +187,12 @@ impl CpuState {
             let middle = |forecast: &Forecast| forecast.at(HORIZON, MIDDLE);
             self.reach
                 .expect(input.forecast.map_or(0.0, middle).max(demand));
-            self.wanted = Some(self.target(input, &mut want));
-            want.target = self.wanted;
+            let target = self.target(input, &mut want);
+            want.target = Some(target);
+            self.wanted = Some(target);
         }
         want.claim = self.wanted.unwrap_or(floor);
         Some(want)
-    }
-
-    /// What the tick would have used without a quota, in cores: what ran, with what began to wait and
-    /// without what had waited before. While tasks are throttled the kernel counts the time that they
-    /// miss.
-    fn demand(&mut self, used: f64, usage: &Usage, from: Option<f64>) -> f64 {
-        let limited = from.is_some_and(f64::is_finite);
-        let waiting = usage.throttled.filter(|_| limited).unwrap_or(0.0);
-        let before = std::mem::replace(&mut self.waiting, waiting);
-        (used + waiting - before).max(0.0)
     }
 
     /// The target by demand, margin and bounds.
@@ -227,7 +231,7 @@ impl CpuState {
         });
         let price = policy.cpu_stall_price;
         if let Some(worth) = self.reach.worth(price) {
-            let least = worth.middle * (1.0 + bounds.least());
+            let least = self.reach.middle() * (1.0 + bounds.least());
             let value = bounded(worth.limit.max(least), want.floor, want.ceiling, reasons);
             if value < target {
                 target = value;
@@ -310,4 +314,9 @@ impl CpuState {
     pub(super) fn ours(&self) -> bool {
         self.applied.ours()
     }
+}
+
+/// Up to what can be written.
+fn upwards(cores: f64) -> f64 {
+    (cores / QUANTUM - 1e-6).ceil() / QUANTUM.recip()
 }

@@ -96,12 +96,14 @@ impl NodeShares {
         let claims = wants.iter().map(|want| Asked {
             id: want.id,
             claim: want.cpu_claim.unwrap_or(NOTHING),
+            need: want.cpu.as_ref().map_or(0.0, |want| want.need()),
             short: want.cpu.as_ref().is_some_and(|want| want.censored()),
         });
         self.cpu.tick(now, cpu, cpu_reserve, lease_s, claims, alive);
         let claims = wants.iter().map(|want| Asked {
             id: want.id,
             claim: want.memory_claim.unwrap_or(NOTHING),
+            need: want.memory.as_ref().map_or(0.0, |want| want.need()),
             short: want.memory.as_ref().is_some_and(|want| want.pressed()),
         });
         self.memory
@@ -134,6 +136,8 @@ impl NodeShares {
 struct Asked {
     id: CgroupId,
     claim: Claim,
+    /// What it used or would have used in the last tick, without room.
+    need: f64,
     /// Is its limit in its way right now?
     short: bool,
 }
@@ -157,8 +161,10 @@ impl Part {
         self.shares.clear();
         for (grant, asked) in grants.iter().zip(asked) {
             let missing = asked.claim.wanted - grant.amount;
-            if !grant.whole {
+            if !grant.whole && asked.need > grant.amount {
                 self.reserve.fell_short(now, asked.id);
+            } else {
+                self.reserve.served(asked.id);
             }
             let lease = if grant.whole {
                 self.reserve.fold(asked.id);

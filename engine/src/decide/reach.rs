@@ -37,8 +37,6 @@ pub(super) struct Reach {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Worth {
     pub limit: f64,
-    /// What half of the last ticks stayed within.
-    pub middle: f64,
     /// Share of the last ticks that stayed within it.
     pub covered: f64,
     /// How many ticks that were.
@@ -77,6 +75,15 @@ impl Reach {
         self.expected = Some(expected).filter(|expected| expected.is_finite());
     }
 
+    /// What half of the ticks that are remembered stayed within of what was expected of them, for the
+    /// next one; zero while nothing is expected.
+    pub(super) fn middle(&self) -> f64 {
+        let beyond = self.sorted[..self.len].get(self.len / 2);
+        let beyond = beyond.map_or(0.0, |beyond| f64::from(*beyond));
+        self.expected
+            .map_or(0.0, |expected| (expected + beyond).max(0.0))
+    }
+
     /// The highest demand, fading.
     pub(super) fn peak(&self) -> f64 {
         self.peak
@@ -98,10 +105,8 @@ impl Reach {
             }
         }
         let (_, at) = least;
-        let value = |at: usize| (expected + f64::from(sorted[at])).max(0.0);
         Some(Worth {
-            limit: value(at),
-            middle: value(self.len / 2),
+            limit: (expected + f64::from(sorted[at])).max(0.0),
             covered: (at + 1) as f64 / self.len as f64,
             ticks: self.len,
         })

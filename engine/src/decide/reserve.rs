@@ -7,8 +7,6 @@
 //! Only a burst is served: who has been short for longer than a lease lasts wants more for good, and
 //! has to do with its share. A reserve that is lent to the same few for ever would be none.
 
-use std::collections::BTreeMap;
-
 use crate::units::{CgroupId, Timestamp};
 
 /// An amount lent to a workload, in cores or bytes.
@@ -31,8 +29,8 @@ pub struct Reserve {
     pool: f64,
     lease_s: f64,
     leases: Vec<Lease>,
-    /// Who got less than it wanted at the last tick, and since when.
-    short: BTreeMap<CgroupId, Timestamp>,
+    /// Who got less than it needs at the last tick, and since when, by identity. A list keeps its room.
+    short: Vec<(CgroupId, Timestamp)>,
 }
 
 impl Reserve {
@@ -50,9 +48,18 @@ impl Reserve {
         self.leases.retain(|lease| lease.amount > 0.0);
     }
 
-    /// The regular grant of a workload is less than it wants.
+    /// The regular grant of a workload is less than it needs.
     pub fn fell_short(&mut self, now: Timestamp, workload: CgroupId) {
-        self.short.entry(workload).or_insert(now);
+        if let Err(at) = self.short_at(workload) {
+            self.short.insert(at, (workload, now));
+        }
+    }
+
+    /// The regular grant of a workload is what it needs: it may burst again.
+    pub fn served(&mut self, workload: CgroupId) {
+        if let Ok(at) = self.short_at(workload) {
+            self.short.remove(at);
+        }
     }
 
     /// A lease of at most `wanted`, as far as the reserve reaches. One that the workload has
@@ -72,8 +79,9 @@ impl Reserve {
             lease.amount = lease.amount.max(amount);
             return Some(*lease);
         }
-        let for_good = |since: &Timestamp| now.seconds_since(*since) >= self.lease_s;
-        if self.short.get(&workload).is_some_and(for_good) {
+        if let Ok(at) = self.short_at(workload)
+            && now.seconds_since(self.short[at].1) >= self.lease_s
+        {
             return None;
         }
         let lease = Lease {
@@ -95,20 +103,24 @@ impl Reserve {
 
     /// The regular grant covers all that is wanted: a lease goes back.
     pub fn fold(&mut self, workload: CgroupId) {
-        self.short.remove(&workload);
+        self.served(workload);
         self.leases.retain(|lease| lease.workload != workload);
     }
 
     /// Forgets the workloads that are gone.
     pub fn retain(&mut self, alive: impl Fn(CgroupId) -> bool) {
         self.leases.retain(|lease| alive(lease.workload));
-        self.short.retain(|id, _| alive(*id));
+        self.short.retain(|(id, _)| alive(*id));
     }
 
     /// What is lent now, in all.
     #[must_use]
     pub fn lent(&self) -> f64 {
         self.leases.iter().map(|lease| lease.amount).sum()
+    }
+
+    fn short_at(&self, workload: CgroupId) -> Result<usize, usize> {
+        self.short.binary_search_by_key(&workload, |(id, _)| *id)
     }
 
     fn place(&self, workload: CgroupId) -> Option<usize> {

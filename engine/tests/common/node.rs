@@ -69,6 +69,7 @@ impl Node {
                 cpu_ns: zero,
                 periods: zero,
                 throttled_periods: zero,
+                throttled_ns: zero,
                 memory_stall_ns: zero,
                 oom_kills: zero,
                 memory_high_events: zero,
@@ -92,6 +93,8 @@ impl Node {
                 add(&mut sample.periods, 10);
                 let throttled = if guest.cores > limit { 10 } else { 0 };
                 add(&mut sample.throttled_periods, throttled);
+                let missed = (guest.cores - limit).max(0.0);
+                add(&mut sample.throttled_ns, (missed * 1e9) as u64);
             }
             sample.working_set = Some(guest.memory);
             sample.memory_current = Some(guest.memory);

@@ -56,6 +56,8 @@ struct Workload {
     wanted: f64,
     ran: f64,
     /// Was its demand above its limit at the last tick?
+    above: bool,
+    /// Had it just risen above it?
     burst: bool,
 }
 
@@ -93,7 +95,11 @@ pub fn scarcity(
                 let wanted = workload.values[now];
                 let ran = workload.run(wanted, given);
                 let whole = ran >= wanted * (1.0 - SHORT);
-                let burst = std::mem::replace(&mut workload.burst, wanted > workload.bounds.max);
+                let above = wanted > workload.bounds.max;
+                // A burst is a rise: who has been above its limit all the time wants more for good.
+                let before = std::mem::replace(&mut workload.above, above);
+                let rises = above && !before;
+                let burst = std::mem::replace(&mut workload.burst, rises);
                 if now < CUT {
                     continue;
                 }
@@ -196,6 +202,7 @@ fn workloads(demands: &[Demand]) -> Vec<Workload> {
             weight: WEIGHT,
             wanted: 0.0,
             ran: 0.0,
+            above: false,
             burst: false,
         }
     });

@@ -118,6 +118,11 @@ impl MemoryWant {
         self.target.is_some_and(|target| target.pressed)
     }
 
+    /// What is live, in bytes.
+    pub(super) fn need(&self) -> f64 {
+        self.least
+    }
+
     /// What the tick was like under the limit on paper.
     pub(super) fn passed(&self) -> Passed {
         self.passed
