@@ -91,6 +91,8 @@ pub struct Engine {
     pool: Pool,
     /// Room for the next report.
     reports: Vec<WorkloadReport>,
+    /// Ticks that there were.
+    ticks: u64,
 }
 
 /// What is remembered of one workload.
@@ -101,8 +103,10 @@ struct Workload {
     laws: Laws,
     cpu: Option<Forecast>,
     memory: Option<Forecast>,
-    /// Was it in the input of this tick?
-    live: bool,
+    network: Option<Forecast>,
+    standings: Standings,
+    /// The last tick in whose input it was.
+    seen: u64,
 }
 
 impl Engine {
@@ -117,6 +121,7 @@ impl Engine {
             wants: Vec::new(),
             pool: Pool::default(),
             reports: Vec::new(),
+            ticks: 0,
         }
     }
 
@@ -192,19 +197,17 @@ impl Engine {
 
     /// Takes the readings, and forgets the workloads that have none.
     fn observe(&mut self, input: &TickInput<'_>) {
-        self.workloads
-            .values_mut()
-            .for_each(|known| known.live = false);
+        self.ticks += 1;
         self.observations.clear();
         for WorkloadInput { id, sample, .. } in &input.workloads {
             let known = self
                 .workloads
                 .entry(*id)
                 .or_insert_with(|| Workload::new(*sample));
-            if known.live {
+            if known.seen == self.ticks {
                 continue;
             }
-            known.live = true;
+            known.seen = self.ticks;
             known.usage = usage_between(&known.last, sample);
             known.last = *sample;
             let usage = &known.usage;
@@ -218,7 +221,10 @@ impl Engine {
                 network: usage.network().map(|rate| rate.0),
             });
         }
-        self.workloads.retain(|_, known| known.live);
+        // A walk over all of them costs more than it seems, and nearly always all are there.
+        if self.observations.len() < self.workloads.len() {
+            self.workloads.retain(|_, known| known.seen == self.ticks);
+        }
     }
 
     /// What the laws want for each workload of the input, in its order.
@@ -233,6 +239,14 @@ impl Engine {
                 .entry(id)
                 .or_insert_with(|| Workload::new(workload.sample));
             (known.cpu, known.memory) = (cpu, memory);
+            // All that is to be told of its series is fetched here, while they are in the cache.
+            known.network = self.series.forecast(id, Resource::Network);
+            let standing = |resource| self.series.standing(id, resource);
+            known.standings = Standings {
+                cpu: standing(Resource::Cpu),
+                memory: standing(Resource::Memory),
+                network: standing(Resource::Network),
+            };
             let Workload { laws, usage, .. } = known;
             let seen = seen(input, workload, usage, &known.cpu, &known.memory);
             self.wants.push(laws.want(&seen, &mut self.pool));
@@ -248,13 +262,6 @@ impl Engine {
         wants: &mut Wants,
     ) -> WorkloadReport {
         let id = workload.id;
-        let network = self.series.forecast(id, Resource::Network);
-        let standing = |resource| self.series.standing(id, resource);
-        let standings = Standings {
-            cpu: standing(Resource::Cpu),
-            memory: standing(Resource::Memory),
-            network: standing(Resource::Network),
-        };
         let known = self
             .workloads
             .entry(id)
@@ -268,8 +275,8 @@ impl Engine {
             usage: known.usage,
             cpu: known.cpu,
             memory: known.memory,
-            network,
-            standings,
+            network: known.network,
+            standings: known.standings,
             decisions,
         }
     }
@@ -305,7 +312,9 @@ impl Workload {
             laws: Laws::default(),
             cpu: None,
             memory: None,
-            live: false,
+            network: None,
+            standings: Standings::default(),
+            seen: 0,
         }
     }
 }

@@ -275,6 +275,9 @@ pub enum PolicyDo {
     /// Run what a config file says in closed loop on traces, and hold slack, stalls and kills to
     /// limits
     Test(PolicyTestArgs),
+    /// Search the numbers of the presets on the training part of traces, and say what each value
+    /// that was tried came to
+    Tune(PolicyTuneArgs),
 }
 
 /// Arguments of `policy check`.
@@ -313,6 +316,18 @@ pub struct PolicyTestArgs {
     /// Fail after more OOM kills
     #[arg(long, value_name = "N")]
     pub max_kills: Option<u64>,
+}
+
+/// Arguments of `policy tune`.
+#[derive(Debug, Args)]
+pub struct PolicyTuneArgs {
+    /// Traces (.csv, .csv.gz), recordings (.arrows), or folders of them; only the first 70 % of each
+    /// series are looked at
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    pub traces: Vec<PathBuf>,
+    /// Which model
+    #[command(flatten)]
+    pub model: ReplayModelArgs,
 }
 
 fn at_least_0(text: &str) -> Result<f64, String> {

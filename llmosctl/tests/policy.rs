@@ -131,6 +131,43 @@ fn the_rule_of_the_named_workload_is_what_is_tested() {
 }
 
 #[test]
+fn presets_are_tuned_on_the_training_part_of_a_trace() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("waves.csv");
+    let tuned = |late: f64| {
+        // What comes in the last 30 % is not looked at.
+        let rows = (0..600).map(|t| {
+            let cores = match t {
+                420.. => late,
+                _ if t % 30 < 5 => 0.8,
+                _ => 0.1,
+            };
+            format!("a,{t},{cores}\n")
+        });
+        let trace = format!("series_id,t,cpu\n{}", rows.collect::<String>());
+        std::fs::write(&path, trace).expect("writes");
+        let out = Command::new(env!("CARGO_BIN_EXE_llmosctl"))
+            .args(["--json", "policy", "tune", "--without-model", "--traces"])
+            .arg(&path)
+            .output()
+            .expect("runs");
+        assert_eq!(out.status.code(), Some(0), "{out:?}");
+        out.stdout
+    };
+    let found = tuned(0.1);
+    assert_eq!(text(&found), text(&tuned(0.7)));
+    let json: serde_json::Value = serde_json::from_slice(&found).expect("JSON");
+    let standard = &json["presets"][1];
+    assert_eq!(standard["preset"], "standard");
+    let price = &standard["numbers"][0];
+    assert_eq!(price["key"], "cpu_stall_price");
+    let tried = price["tried"].as_array().expect("values");
+    let taken = |one: &&serde_json::Value| one["value"] == price["chosen"];
+    assert_eq!(tried.iter().filter(taken).count(), 1, "{price}");
+    assert!(tried.iter().all(|one| one["slack"].is_number()), "{price}");
+}
+
+#[test]
 fn a_bad_policy_is_not_tried() {
     let out = test("[policy]\nquantil = 0.5\n", &[]);
     assert_eq!(out.status.code(), Some(65), "{out:?}");

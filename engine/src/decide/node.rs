@@ -161,7 +161,9 @@ impl Part {
         self.shares.clear();
         for (grant, asked) in grants.iter().zip(asked) {
             let missing = asked.claim.wanted - grant.amount;
-            if !grant.whole && asked.need > grant.amount {
+            // Room that is missing, or part of a quantum, is no reason to lend.
+            let lacks = !grant.whole && asked.need > grant.amount;
+            if lacks {
                 self.reserve.fell_short(now, asked.id);
             } else {
                 self.reserve.served(asked.id);
@@ -169,7 +171,7 @@ impl Part {
             let lease = if grant.whole {
                 self.reserve.fold(asked.id);
                 None
-            } else if asked.short {
+            } else if asked.short && lacks {
                 self.reserve
                     .borrow(now, asked.id, missing)
                     .or_else(|| self.reserve.of(now, asked.id))

@@ -2,7 +2,7 @@
 
 use llmos_engine::forecast::Resource;
 
-use crate::trace::Series;
+use crate::trace::{Series, TRAIN_SHARE};
 
 /// The columns that are controlled; the others have no limit, or are the same use a second time.
 const COLUMNS: [&str; 2] = ["cpu", "mem"];
@@ -45,6 +45,21 @@ impl Demand {
             size: series.size() * factor,
             values: scaled(&series.values),
             in_force: scaled(&series.in_force),
+        })
+    }
+
+    /// Its training part as a series of its own, with the same size: its last 30 % are scored. `None`
+    /// if nothing would be.
+    #[must_use]
+    pub fn training_part(&self) -> Option<Self> {
+        let cut = (self.cut as f64 * TRAIN_SHARE) as usize;
+        let upto = |values: &[Option<f64>]| values.iter().take(self.cut).copied().collect();
+        (cut < self.cut).then(|| Self {
+            family: self.family.clone(),
+            cut,
+            values: upto(&self.values),
+            in_force: upto(&self.in_force),
+            ..*self
         })
     }
 

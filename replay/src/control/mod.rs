@@ -15,6 +15,7 @@ mod run;
 pub mod scarcity;
 pub mod score;
 mod speed;
+pub mod tune;
 mod under;
 
 pub use bounds::Bounds;

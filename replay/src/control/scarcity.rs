@@ -1,19 +1,24 @@
-//! A node with less CPU than its workloads want: all of them in one [`Engine`], on one plant that
-//! shares the node's CPU as the scheduler does.
+//! A node with less CPU and memory than its workloads want: all of them in one [`Engine`], on one plant
+//! that shares the node's CPU as the scheduler does.
 //!
 //! Series of all CPU families in turn, so many as there are up to fifty, by their last thousand ticks;
 //! each is a workload, and each of its ticks a minute of the node. The node's CPU is the mean of what
 //! they want together, over the load. Work that does not run in its tick is given up: with a queue
 //! nobody would be left unserved for good, and nothing could be said of shares.
+//!
+//! Each workload has a series of memory as well, of all memory families in turn, again and again. Memory
+//! cannot be put off, so the node's is the most that they want together, over the load. Where they use
+//! more than there is, the kernel kills the largest.
 
+use llmos_engine::decide::{Decision, Knob};
 use llmos_engine::forecast::{Model, Resource};
 use llmos_engine::policy::Policy;
 use llmos_engine::sample::RawSample;
-use llmos_engine::units::{CgroupId, Cores};
+use llmos_engine::units::{Bytes, CgroupId, Cores};
 use llmos_engine::{Engine, NodeFacts, TickInput, WorkloadInput};
 
-use super::llmos::{apply, at, cpu_limits, node};
-use super::plant::{CpuPlant, share};
+use super::llmos::{apply, at, bytes, cpu_limits, node};
+use super::plant::{CpuPlant, MemoryPlant, share};
 use super::score::jain;
 use super::{Bounds, Demand};
 
@@ -42,8 +47,10 @@ pub struct Scarcity {
     pub satisfied: f64,
     /// Share of the node's CPU that was used.
     pub used: f64,
-    /// Times that a workload got less than it wanted and less than its guaranteed floor.
+    /// Times that a workload got less CPU or memory than it wanted and less than its guaranteed floor.
     pub floors_broken: u64,
+    /// OOM kills by limits and for want of memory on the node.
+    pub kills: u64,
     /// Of the times that demand rose above the limit: share after which all of it ran one tick later.
     pub bursts_served: Option<f64>,
 }
@@ -52,6 +59,10 @@ struct Workload {
     values: Vec<f64>,
     plant: CpuPlant,
     bounds: Bounds,
+    /// Bytes wanted; empty where there are no series of memory.
+    bytes: Vec<f64>,
+    memory: MemoryPlant,
+    memory_bounds: Bounds,
     weight: f64,
     wanted: f64,
     ran: f64,
@@ -77,18 +88,29 @@ pub fn scarcity(
     if workloads.is_empty() || capacity <= 0.0 {
         return Ok(None);
     }
+    let memory = most_memory(&workloads) / load;
     let node = NodeFacts {
         cpu: Cores(capacity),
-        ..node()
+        memory: if memory > 0.0 {
+            Bytes(memory as u64)
+        } else {
+            node().memory
+        },
     };
     let mut engine = Engine::new(STEP_S);
     let (mut used, mut floors_broken, mut bursts, mut served) = (0.0, 0, 0_u64, 0_u64);
+    let mut kills = 0;
     for tick in 0..=TICKS {
         if let Some(now) = tick.checked_sub(1) {
             let asks: Vec<f64> = workloads
                 .iter()
                 .map(|w| w.plant.asks(w.values[now], &w.bounds, STEP_S))
                 .collect();
+            let (killed, broken) = remember(&mut workloads, now, memory, policy);
+            if now >= CUT {
+                kills += killed;
+                floors_broken += broken;
+            }
             let weights: Vec<f64> = workloads.iter().map(|w| w.weight).collect();
             let given = share(&asks, &weights, capacity * STEP_S);
             for (workload, given) in workloads.iter_mut().zip(given) {
@@ -125,7 +147,13 @@ pub fn scarcity(
             return Err(error);
         }
         for (workload, report) in workloads.iter_mut().zip(&report.workloads) {
-            apply(&mut workload.bounds, &report.decisions);
+            let (memory, cpu): (Vec<Decision>, Vec<Decision>) = report
+                .decisions
+                .iter()
+                .cloned()
+                .partition(|d| matches!(d.knob, Knob::MemoryHigh | Knob::MemoryMax));
+            apply(&mut workload.bounds, &cpu);
+            apply(&mut workload.memory_bounds, &memory);
             let weight = report
                 .decisions
                 .iter()
@@ -142,6 +170,7 @@ pub fn scarcity(
         satisfied: satisfied.iter().sum::<f64>() / satisfied.len().max(1) as f64,
         used: used / (capacity * (TICKS - CUT) as f64),
         floors_broken,
+        kills,
         bursts_served: (bursts > 0).then(|| served as f64 / bursts as f64),
     }))
 }
@@ -160,18 +189,93 @@ impl Workload {
             ..RawSample::default()
         };
         self.plant.read(&mut sample);
+        let mut limits = cpu_limits(&self.bounds);
+        if !self.bytes.is_empty() {
+            self.memory.read(&mut sample);
+            limits.memory_high = Some(bytes(self.memory_bounds.high));
+            limits.memory_max = Some(bytes(self.memory_bounds.max));
+        }
         WorkloadInput {
             id: CgroupId(id),
             sample,
-            limits: cpu_limits(&self.bounds),
+            limits,
             policy,
         }
     }
 }
 
+/// The most bytes that they want together at a scored tick.
+fn most_memory(workloads: &[Workload]) -> f64 {
+    let at = |tick: usize| workloads.iter().filter_map(|w| w.bytes.get(tick)).sum();
+    (CUT..TICKS).map(at).fold(0.0, f64::max)
+}
+
+/// One tick of memory on a node with so many bytes: OOM kills, and guaranteed floors that were broken.
+fn remember(workloads: &mut [Workload], tick: usize, node: f64, policy: &Policy) -> (u64, u64) {
+    let (mut kills, mut broken) = (0, 0);
+    for workload in workloads.iter_mut() {
+        if let Some(wanted) = workload.bytes.get(tick) {
+            let ran = workload
+                .memory
+                .tick(*wanted, &workload.memory_bounds, STEP_S);
+            kills += ran.kills;
+        }
+    }
+    while workloads.iter().map(|w| w.memory.used()).sum::<f64>() > node && node > 0.0 {
+        let order =
+            |a: &&mut Workload, b: &&mut Workload| a.memory.used().total_cmp(&b.memory.used());
+        let Some(largest) = workloads.iter_mut().max_by(order) else {
+            break;
+        };
+        largest.memory.kill();
+        kills += 1;
+    }
+    let floor = policy.memory_floor.0 as f64;
+    for workload in workloads.iter() {
+        let wanted = workload.bytes.get(tick).copied().unwrap_or(0.0);
+        let limit = workload.memory_bounds.high.min(workload.memory_bounds.max);
+        broken += u64::from(limit < wanted.min(floor) * (1.0 - SHORT));
+    }
+    (kills, broken)
+}
+
 /// One series of each family in turn, until there are enough. What is unknown is as it was before.
 fn workloads(demands: &[Demand]) -> Vec<Workload> {
-    let fit = |d: &&Demand| d.resource == Resource::Cpu && d.values.len() >= TICKS;
+    let memory = in_turn(demands, Resource::Memory);
+    let made = in_turn(demands, Resource::Cpu).into_iter().enumerate();
+    let made = made.map(|(at, demand)| Workload {
+        values: held(demand),
+        plant: CpuPlant::new(demand.threads()),
+        bounds: Bounds::NONE,
+        bytes: match memory.get(at % memory.len().max(1)) {
+            Some(demand) => held(demand),
+            None => Vec::new(),
+        },
+        memory: MemoryPlant::default(),
+        memory_bounds: Bounds::NONE,
+        weight: WEIGHT,
+        wanted: 0.0,
+        ran: 0.0,
+        above: false,
+        burst: false,
+    });
+    made.collect()
+}
+
+/// The last ticks of a series. What is unknown is as it was before.
+fn held(demand: &Demand) -> Vec<f64> {
+    let mut last = 0.0;
+    let all = demand.values.iter().map(|value| {
+        last = value.unwrap_or(last);
+        last
+    });
+    let all: Vec<f64> = all.collect();
+    all[all.len() - TICKS..].to_vec()
+}
+
+/// Long series of a resource, one of each family in turn, until there are enough.
+fn in_turn(demands: &[Demand], resource: Resource) -> Vec<&Demand> {
+    let fit = |d: &&Demand| d.resource == resource && d.values.len() >= TICKS;
     let fitting: Vec<&Demand> = demands.iter().filter(fit).collect();
     let mut names: Vec<&str> = fitting.iter().map(|d| d.family.as_str()).collect();
     names.dedup();
@@ -188,25 +292,7 @@ fn workloads(demands: &[Demand]) -> Vec<Workload> {
         }
     }
     chosen.truncate(WORKLOADS);
-    let made = chosen.into_iter().map(|demand| {
-        let mut last = 0.0;
-        let held = demand.values.iter().map(|value| {
-            last = value.unwrap_or(last);
-            last
-        });
-        let all: Vec<f64> = held.collect();
-        Workload {
-            values: all[all.len() - TICKS..].to_vec(),
-            plant: CpuPlant::new(demand.threads()),
-            bounds: Bounds::NONE,
-            weight: WEIGHT,
-            wanted: 0.0,
-            ran: 0.0,
-            above: false,
-            burst: false,
-        }
-    });
-    made.collect()
+    chosen
 }
 
 #[cfg(test)]

@@ -327,8 +327,7 @@ impl MemoryState {
             self.high.decided(judged, before);
             decision(Knob::MemoryHigh, from, judged, reasons)
         });
-        let max = max_from.map(|from| {
-            let mut reasons = copy(&reasons, pool);
+        let max = if let Some(from) = max_from {
             let judged = match (target, quiet) {
                 (Some(target), None) => {
                     self.judge_max(input, &target, high.as_ref(), from, &mut reasons)
@@ -339,9 +338,11 @@ impl MemoryState {
                 }
             };
             self.max.decided(judged, before);
-            decision(Knob::MemoryMax, from, judged, reasons)
-        });
-        pool.spare(reasons);
+            Some(decision(Knob::MemoryMax, from, judged, reasons))
+        } else {
+            pool.spare(reasons);
+            None
+        };
         self.note(input.now, target, before, &high, &max);
         MemoryTargets { high, max }
     }

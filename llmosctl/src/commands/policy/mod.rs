@@ -2,6 +2,7 @@
 
 mod check;
 mod test;
+mod tune;
 
 use crate::cli::{PolicyArgs, PolicyDo};
 use crate::error::CtlError;
@@ -11,5 +12,6 @@ pub fn run(json: bool, args: &PolicyArgs) -> Result<(), CtlError> {
     match &args.what {
         PolicyDo::Check(args) => check::run(json, args),
         PolicyDo::Test(args) => test::run(json, args),
+        PolicyDo::Tune(args) => tune::run(json, args),
     }
 }

@@ -23,6 +23,6 @@ pub fn run(json: &JsonTo, args: &ReplayArgs) -> Result<(), CtlError> {
 }
 
 /// Threads to replay with.
-fn threads() -> usize {
+pub fn threads() -> usize {
     available_parallelism().map_or(1, usize::from).min(THREADS)
 }

@@ -125,7 +125,8 @@ pub fn apply(bounds: &mut Bounds, decisions: &[Decision]) {
     }
 }
 
-fn bytes(limit: f64) -> Bytes {
+/// A limit as the kernel has it; infinite is none.
+pub fn bytes(limit: f64) -> Bytes {
     Bytes(if limit.is_finite() {
         limit as u64
     } else {

@@ -12,7 +12,7 @@ use super::Demand;
 use super::score::Tally;
 pub use knobs::{KNOBS, Knobs, STANDARD};
 use lane::Lane;
-pub(super) use lane::{apply, cpu_limits};
+pub(super) use lane::{apply, bytes, cpu_limits};
 pub(super) use world::{at, node};
 
 /// Ticks between two words to `progress`.

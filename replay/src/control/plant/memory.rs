@@ -94,6 +94,19 @@ impl MemoryPlant {
         }
     }
 
+    /// Use at the end of the last tick, in bytes.
+    #[must_use]
+    pub const fn used(&self) -> f64 {
+        self.used
+    }
+
+    /// The node has no memory left, and the kernel chose this one.
+    pub fn kill(&mut self) {
+        self.kills += 1;
+        self.since_kill = Some(0.0);
+        self.used *= RESTART_SHARE;
+    }
+
     /// The share of its demand that a workload wants by the end of the tick.
     fn ramp(&mut self, step_s: f64) -> f64 {
         let Some(age) = &mut self.since_kill else {

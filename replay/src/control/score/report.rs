@@ -68,6 +68,7 @@ pub fn report(outcome: &Outcome, facts: &Facts) -> Map<String, Value> {
         put("satisfied", number(Some(scarcity.satisfied)));
         put("node_used", number(Some(scarcity.used)));
         put("floors_broken", scarcity.floors_broken.into());
+        put("kills", scarcity.kills.into());
         put("bursts_served", number(scarcity.bursts_served));
     }
     let speed = |of: fn(&Speed) -> f64| number(facts.speed.as_ref().map(of));
