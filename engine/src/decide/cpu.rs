@@ -23,7 +23,7 @@ use crate::units::{CgroupId, Cores, Timestamp};
 /// Ticks of the recent past whose peak counts beside the forecast.
 const PEAK_TICKS: usize = 10;
 /// Writes of `cpu.max` are multiples of ten millicores: finer is noise to the scheduler.
-const QUANTUM: f64 = 0.01;
+pub(super) const QUANTUM: f64 = 0.01;
 /// The horizon that drives: a quota can be raised again each tick, so the short one.
 const HORIZON: usize = 0;
 /// The quantile of the forecast that is expected of the next tick.

@@ -1,9 +1,9 @@
 //! What the node has to give, and who gets it: fair shares of what is granted, leases of the rest.
 
-use super::Reason;
 use super::laws::Wants;
 use super::reserve::{Lease, Reserve};
 use super::share::{Claim, Grant, Sharing};
+use super::{Reason, cpu, memory};
 use crate::policy::NodePolicy;
 use crate::units::{CgroupId, Timestamp};
 
@@ -98,6 +98,7 @@ impl NodeShares {
             claim: want.cpu_claim.unwrap_or(NOTHING),
             need: want.cpu.as_ref().map_or(0.0, |want| want.need()),
             short: want.cpu.as_ref().is_some_and(|want| want.censored()),
+            quantum: cpu::QUANTUM,
         });
         self.cpu.tick(now, cpu, cpu_reserve, lease_s, claims, alive);
         let claims = wants.iter().map(|want| Asked {
@@ -105,6 +106,7 @@ impl NodeShares {
             claim: want.memory_claim.unwrap_or(NOTHING),
             need: want.memory.as_ref().map_or(0.0, |want| want.need()),
             short: want.memory.as_ref().is_some_and(|want| want.pressed()),
+            quantum: memory::PAGE,
         });
         self.memory
             .tick(now, memory, memory_reserve, lease_s, claims, alive);
@@ -140,6 +142,8 @@ struct Asked {
     need: f64,
     /// Is its limit in its way right now?
     short: bool,
+    /// What limits are multiples of.
+    quantum: f64,
 }
 
 impl Part {
@@ -161,8 +165,8 @@ impl Part {
         self.shares.clear();
         for (grant, asked) in grants.iter().zip(asked) {
             let missing = asked.claim.wanted - grant.amount;
-            // Room that is missing, or part of a quantum, is no reason to lend.
-            let lacks = !grant.whole && asked.need > grant.amount;
+            // A share is cut to whole quanta, so what is needed may lack a part of one.
+            let lacks = !grant.whole && asked.need > grant.amount - asked.quantum;
             if lacks {
                 self.reserve.fell_short(now, asked.id);
             } else {
@@ -171,7 +175,7 @@ impl Part {
             let lease = if grant.whole {
                 self.reserve.fold(asked.id);
                 None
-            } else if asked.short && lacks {
+            } else if asked.short {
                 self.reserve
                     .borrow(now, asked.id, missing)
                     .or_else(|| self.reserve.of(now, asked.id))

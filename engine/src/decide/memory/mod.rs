@@ -35,14 +35,15 @@ use target::{Target, bounded_back, held_reason, high_proposal};
 /// Ticks of the recent past whose peak counts beside the forecast.
 const PEAK_TICKS: usize = 10;
 /// Limits are whole pages; the kernel would round them down itself.
-const PAGE: f64 = 4096.0;
+pub(super) const PAGE: f64 = 4096.0;
 /// The horizon that drives: memory once cut is slow to give back, so the long one.
 const HORIZON: usize = 1;
 /// The peak that `memory.max` covers even if `memory.high` does not: being slow is no harm that lasts,
 /// being killed is.
 const RARE: f64 = 0.99;
-/// What the highest working set keeps from tick to tick: half of it in 1,386 ticks.
-const FADING: f64 = 0.9995;
+/// What the highest working set keeps from tick to tick: half of it in 13,863 ticks. A peak that came
+/// once comes again.
+const FADING: f64 = 0.99995;
 /// Where harm leads back to is at most so many times the limit in force: a shrink that began from
 /// no limit at all would else begin from there again.
 const BACK_MOST: f64 = 2.0;
