@@ -69,7 +69,7 @@ impl Preset {
             Self::Standard => standard,
             Self::Latency => Policy {
                 cpu_floor: Cores(0.1),
-                cpu_margin: 0.4,
+                cpu_margin: 0.3,
                 cpu_margin_min: 0.3,
                 cpu_margin_max: 1.5,
                 cpu_throttle_tolerance: 0.0,
@@ -88,16 +88,17 @@ impl Preset {
                 ..standard
             },
             Self::Batch => Policy {
-                cpu_margin: 0.05,
+                cpu_margin: 0.08,
                 cpu_margin_min: 0.0,
                 cpu_margin_max: 0.3,
                 cpu_throttle_tolerance: 0.1,
                 cpu_stall_price: 1.0,
                 cpu_burst: 0.0,
                 cpu_weight: Some(25),
-                memory_margin: 0.05,
+                memory_margin: 0.06,
                 memory_margin_min: 0.02,
                 memory_margin_max: 0.4,
+                memory_max_margin: 0.1,
                 quantile: 0.9,
                 cooldown_s: 3.0,
                 max_step_down: 0.9,
