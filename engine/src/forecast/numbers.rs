@@ -5,7 +5,7 @@
 //! so that no later step overflows or divides by nothing.
 
 /// Version of which numbers a walk visits, in which order, and what they mean.
-pub const LAYOUT: u64 = 1;
+pub const LAYOUT: u64 = 2;
 
 /// Takes numbers out of a state, or puts them in.
 pub trait Numbers {

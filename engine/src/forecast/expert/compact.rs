@@ -25,10 +25,17 @@ impl<const N: usize> Compact<N> {
         self.0.map(|half| f32::from_bits(u32::from(half) << 16))
     }
 
-    /// Walks its numbers.
+    /// Walks its numbers, which are factors.
     pub fn walk(&mut self, to: &mut dyn Numbers) {
         let mut wide = self.wide();
         numbers::factors(to, &mut wide);
+        *self = Self::new(&wide);
+    }
+
+    /// Walks errors of whatever sign, of which some may be absent.
+    pub fn walk_some(&mut self, to: &mut dyn Numbers) {
+        let mut wide = self.wide();
+        numbers::forecasts(to, &mut wide);
         *self = Self::new(&wide);
     }
 }

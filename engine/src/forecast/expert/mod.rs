@@ -17,7 +17,7 @@ use super::season::Season;
 use super::window::SortedWindow;
 use super::{HORIZONS, QUANTILES, Quantiles};
 use autoregression::Autoregression;
-use compact::Compact;
+pub use compact::Compact;
 use correction::Correction;
 use tracker::Tracker;
 

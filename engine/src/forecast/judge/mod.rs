@@ -109,7 +109,8 @@ impl Judge {
             for h in 0..HORIZONS.len() {
                 for slot in self.pending.decided(h, value) {
                     let scale = f64::from(slot.scale);
-                    self.mixture.learn(h, value, &slot.said, &slot.mixed, scale);
+                    self.mixture
+                        .learn(h, value, &slot.said(), &slot.mixed, scale);
                 }
             }
         }
@@ -211,10 +212,10 @@ impl Judge {
     }
 
     fn learn(&mut self, h: usize, peak: f64, slot: &Slot) {
-        let scale = f64::from(slot.scale);
+        let (scale, said) = (f64::from(slot.scale), slot.said());
         self.experts.learn(h, peak, &slot.points, scale);
         if !slot.decided {
-            self.mixture.learn(h, peak, &slot.said, &slot.mixed, scale);
+            self.mixture.learn(h, peak, &said, &slot.mixed, scale);
         }
         let median = f64::from(slot.mixed[0]);
         self.calibration
@@ -222,7 +223,7 @@ impl Judge {
         if h > 0 {
             return;
         }
-        self.record.learn(peak, &slot.said, &slot.forecast, scale);
+        self.record.learn(peak, &said, &slot.forecast, scale);
         if let Some(median) = slot.points.model() {
             let of = |expert: Expert| self.record.expert(expert as usize, COMPARED);
             let model = of(Expert::Model).or(of(Expert::ModelErrors));

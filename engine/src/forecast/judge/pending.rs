@@ -1,6 +1,6 @@
 //! What was said, kept until its outcome is known.
 
-use super::super::expert::{COUNT, Points, Statements};
+use super::super::expert::{COUNT, Compact, Points, Statements};
 use super::super::numbers::{self, Numbers};
 use super::super::{HORIZONS, QUANTILES, Quantiles};
 use super::mixture::Said;
@@ -30,8 +30,9 @@ pub struct Slot {
     tick: u32,
     /// The series' scale then.
     pub scale: f32,
-    /// Statements; not numbers where an expert said nothing.
-    pub said: [Said; COUNT],
+    /// How far each statement was from what all said together; not numbers where an expert said
+    /// nothing. Who learns from it asks for the difference, and three digits of that do.
+    apart: [Compact<{ QUANTILES.len() }>; COUNT],
     /// What they said together.
     pub mixed: Said,
     /// What was said in the end.
@@ -99,9 +100,10 @@ impl Pending {
             self.slots[place] = Some(Slot {
                 tick: tick as u32,
                 scale: scale as f32,
-                said: statements.each_ref().map(|one| {
-                    one.as_ref()
-                        .map_or(nothing, |quantiles| short(&quantiles[h]))
+                apart: statements.each_ref().map(|one| {
+                    Compact::new(&one.as_ref().map_or(nothing, |said| {
+                        std::array::from_fn(|q| (said[h][q] - mixed[h][q]) as f32)
+                    }))
                 }),
                 mixed: short(&mixed[h]),
                 forecast: short(&forecast[h]),
@@ -128,11 +130,20 @@ impl Pending {
 }
 
 impl Slot {
+    /// The statements; not numbers where an expert said nothing.
+    #[must_use]
+    pub fn said(&self) -> [Said; COUNT] {
+        self.apart.each_ref().map(|apart| {
+            let apart = apart.wide();
+            std::array::from_fn(|q| self.mixed[q] + apart[q])
+        })
+    }
+
     fn blank() -> Self {
         Self {
             tick: 0,
             scale: 1.0,
-            said: [[f32::NAN; QUANTILES.len()]; COUNT],
+            apart: [Compact::default(); COUNT],
             mixed: [0.0; QUANTILES.len()],
             forecast: [0.0; QUANTILES.len()],
             points: Points::default(),
@@ -144,7 +155,9 @@ impl Slot {
         numbers::count(to, &mut self.tick);
         numbers::short_values(to, std::slice::from_mut(&mut self.scale));
         numbers::hold(to, self.scale > LEAST_SCALE);
-        numbers::forecasts(to, self.said.as_flattened_mut());
+        for apart in &mut self.apart {
+            apart.walk_some(to);
+        }
         numbers::errors(to, &mut self.mixed);
         numbers::errors(to, &mut self.forecast);
         self.points.walk(to);
