@@ -84,7 +84,8 @@ pub struct TickReport {
 #[derive(Debug)]
 pub struct Engine {
     series: SeriesForecaster,
-    workloads: BTreeMap<CgroupId, Workload>,
+    /// Boxed: a node of the map has room for eleven values and is mostly half empty.
+    workloads: BTreeMap<CgroupId, Box<Workload>>,
     observations: Vec<Observation>,
     shares: NodeShares,
     wants: Vec<Wants>,
@@ -247,8 +248,14 @@ impl Engine {
                 memory: standing(Resource::Memory),
                 network: standing(Resource::Network),
             };
-            let Workload { laws, usage, .. } = known;
-            let seen = seen(input, workload, usage, &known.cpu, &known.memory);
+            let Workload {
+                laws,
+                usage,
+                cpu,
+                memory,
+                ..
+            } = &mut **known;
+            let seen = seen(input, workload, usage, cpu, memory);
             self.wants.push(laws.want(&seen, &mut self.pool));
         }
     }
@@ -266,8 +273,14 @@ impl Engine {
             .workloads
             .entry(id)
             .or_insert_with(|| Workload::new(workload.sample));
-        let Workload { laws, usage, .. } = known;
-        let seen = seen(input, workload, usage, &known.cpu, &known.memory);
+        let Workload {
+            laws,
+            usage,
+            cpu,
+            memory,
+            ..
+        } = &mut **known;
+        let seen = seen(input, workload, usage, cpu, memory);
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
         let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
         WorkloadReport {
@@ -305,8 +318,8 @@ fn seen<'a>(
 
 impl Workload {
     /// A workload from its first reading, which gives gauges but no rates.
-    fn new(sample: RawSample) -> Self {
-        Self {
+    fn new(sample: RawSample) -> Box<Self> {
+        Box::new(Self {
             last: sample,
             usage: usage_between(&sample, &sample),
             laws: Laws::default(),
@@ -315,6 +328,6 @@ impl Workload {
             network: None,
             standings: Standings::default(),
             seen: 0,
-        }
+        })
     }
 }
