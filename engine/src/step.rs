@@ -248,14 +248,7 @@ impl Engine {
                 memory: standing(Resource::Memory),
                 network: standing(Resource::Network),
             };
-            let Workload {
-                laws,
-                usage,
-                cpu,
-                memory,
-                ..
-            } = &mut **known;
-            let seen = seen(input, workload, usage, cpu, memory);
+            let (laws, seen) = known.seen(input, workload);
             self.wants.push(laws.want(&seen, &mut self.pool));
         }
     }
@@ -273,14 +266,7 @@ impl Engine {
             .workloads
             .entry(id)
             .or_insert_with(|| Workload::new(workload.sample));
-        let Workload {
-            laws,
-            usage,
-            cpu,
-            memory,
-            ..
-        } = &mut **known;
-        let seen = seen(input, workload, usage, cpu, memory);
+        let (laws, seen) = known.seen(input, workload);
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
         let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
         WorkloadReport {
@@ -292,27 +278,6 @@ impl Engine {
             standings: known.standings,
             decisions,
         }
-    }
-}
-
-/// What the laws see.
-fn seen<'a>(
-    input: &'a TickInput<'_>,
-    workload: &'a WorkloadInput<'_>,
-    usage: &'a Usage,
-    cpu: &'a Option<Forecast>,
-    memory: &'a Option<Forecast>,
-) -> Seen<'a> {
-    Seen {
-        id: workload.id,
-        now: input.now,
-        usage,
-        cpu: cpu.as_ref(),
-        memory: memory.as_ref(),
-        limits: workload.limits,
-        node_cpu: input.node.cpu,
-        node_memory: input.node.memory,
-        policy: workload.policy,
     }
 }
 
@@ -329,5 +294,25 @@ impl Workload {
             standings: Standings::default(),
             seen: 0,
         })
+    }
+
+    /// Its laws, and what they see.
+    fn seen<'a>(
+        &'a mut self,
+        input: &'a TickInput<'_>,
+        workload: &'a WorkloadInput<'_>,
+    ) -> (&'a mut Laws, Seen<'a>) {
+        let seen = Seen {
+            id: workload.id,
+            now: input.now,
+            usage: &self.usage,
+            cpu: self.cpu.as_ref(),
+            memory: self.memory.as_ref(),
+            limits: workload.limits,
+            node_cpu: input.node.cpu,
+            node_memory: input.node.memory,
+            policy: workload.policy,
+        };
+        (&mut self.laws, seen)
     }
 }

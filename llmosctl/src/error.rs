@@ -7,6 +7,7 @@ use llmos_cgroupfs::{JournalError, RootError};
 use llmos_forecaster::LoadError;
 use llmos_proto::status::API_VERSION;
 use llmos_recording::ReadError;
+use llmos_replay::control;
 use llmos_replay::control::picture::PictureError;
 use llmos_replay::trace::TraceError;
 
@@ -190,6 +191,15 @@ pub enum CtlError {
     /// The runtime of the client did not start.
     #[error("cannot start: {0}")]
     Start(io::Error),
+}
+
+impl From<control::Error<LoadError>> for CtlError {
+    fn from(error: control::Error<LoadError>) -> Self {
+        match error {
+            control::Error::Load(error) => Self::Model(error),
+            control::Error::Model(error) => Self::ModelFailed(error),
+        }
+    }
 }
 
 impl CtlError {

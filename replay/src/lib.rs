@@ -15,3 +15,4 @@ pub mod forecast;
 pub mod reference;
 pub mod score;
 pub mod trace;
+mod workers;

@@ -3,7 +3,8 @@
 //! `target = clamp(max(forecast peak quantile, recent peak), floor, ceiling) * (1 + margin)`, where a
 //! stall has a price no more than what is worth its room for the next tick (`reach`). While the quota
 //! cuts demand off, room to catch up with what waits, or, where that is not counted, at least the
-//! quota in force times a growth factor (`censored`). All in cores. The law first says what it wants; what it gets is decided once all have spoken.
+//! quota in force times a growth factor (`censored`). All in cores. The law first says what it wants;
+//! what it gets is decided once all have spoken.
 
 use super::applied::Applied;
 use super::censored::Censored;

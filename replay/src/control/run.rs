@@ -1,8 +1,6 @@
 //! All series under all controllers: cut into jobs, jobs dealt out to threads, scores put in order.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use llmos_engine::forecast::{Model, Resource};
 use llmos_engine::policy::Policy;
@@ -12,6 +10,7 @@ use super::plant::{CpuPlant, MemoryPlant};
 use super::rival::{self, Rival, Seen};
 use super::score::{Family, Tally, families};
 use super::{Bounds, Demand};
+use crate::workers::deal;
 
 /// Series in a batch of LLMOS. It is fixed, because numbers of a model may depend on the batch's size
 /// in their last bits, and the result must not depend on the number of threads.
@@ -85,56 +84,30 @@ pub fn run<E: Send>(
         .iter()
         .map(|(Job::Rivals(series) | Job::Llmos(series, ..))| length(series))
         .sum();
-    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let scores = Mutex::new(Vec::new());
-
-    let work = || -> Result<(), Error<E>> {
-        let mut model = load().map_err(Error::Load)?;
+    let done = AtomicU64::new(0);
+    let work = |model: &mut Option<Box<dyn Model>>, job: &Job| {
         let mut note = |more: u64| {
             progress(done.fetch_add(more, Ordering::Relaxed) + more, total);
         };
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let found = match job {
-                Job::Rivals(series) => rivals(demands, series, &mut note),
-                Job::Llmos(series, point, wanted) => {
-                    let here: Vec<&Demand> = series.iter().map(|at| &demands[*at]).collect();
-                    let model = model.as_mut().filter(|_| *wanted);
-                    let model = model.map(|model| &mut **model as &mut dyn Model);
-                    let policy = Knobs::policy(KNOBS[*point], base);
-                    let tallies = llmos::drive(&here, &policy, model, &mut note);
-                    let tallies = tallies.map_err(Error::Model).inspect_err(|_| {
-                        // The other threads need not go on.
-                        next.store(jobs.len(), Ordering::Relaxed);
-                    })?;
-                    let who = Who::Llmos {
-                        point: *point,
-                        model: *wanted,
-                    };
-                    let all = series.iter().zip(tallies);
-                    all.map(|(at, tally)| (who, *at, tally)).collect()
-                }
-            };
-            scores
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(found);
+        match job {
+            Job::Rivals(series) => Ok(rivals(demands, series, &mut note)),
+            Job::Llmos(series, point, wanted) => {
+                let here: Vec<&Demand> = series.iter().map(|at| &demands[*at]).collect();
+                let model = model.as_mut().filter(|_| *wanted);
+                let model = model.map(|model| &mut **model as &mut dyn Model);
+                let policy = Knobs::policy(KNOBS[*point], base);
+                let tallies = llmos::drive(&here, &policy, model, &mut note);
+                let who = Who::Llmos {
+                    point: *point,
+                    model: *wanted,
+                };
+                let all = series.iter().zip(tallies.map_err(Error::Model)?);
+                Ok(all.map(|(at, tally)| (who, *at, tally)).collect())
+            }
         }
-        Ok(())
     };
-    let threads = threads.clamp(1, jobs.len().max(1));
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mine = work();
-        others
-            .into_iter()
-            .map(|other| {
-                other
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .fold(mine, Result::and)
-    })?;
-    let scores = scores.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let found = deal(&jobs, threads, || load().map_err(Error::Load), work)?;
+    let scores: Vec<_> = found.into_iter().flatten().collect();
     Ok(Outcome {
         families: collect(demands, &scores, with_model),
         series: demands.len(),

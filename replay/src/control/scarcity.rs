@@ -147,13 +147,11 @@ pub fn scarcity(
             return Err(error);
         }
         for (workload, report) in workloads.iter_mut().zip(&report.workloads) {
-            let (memory, cpu): (Vec<Decision>, Vec<Decision>) = report
-                .decisions
-                .iter()
-                .cloned()
-                .partition(|d| matches!(d.knob, Knob::MemoryHigh | Knob::MemoryMax));
-            apply(&mut workload.bounds, &cpu);
-            apply(&mut workload.memory_bounds, &memory);
+            let of_memory = |d: &&Decision| matches!(d.knob, Knob::MemoryHigh | Knob::MemoryMax);
+            let (memory, cpu): (Vec<&Decision>, Vec<&Decision>) =
+                report.decisions.iter().partition(of_memory);
+            apply(&mut workload.bounds, cpu);
+            apply(&mut workload.memory_bounds, memory);
             let weight = report
                 .decisions
                 .iter()

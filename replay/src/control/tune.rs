@@ -4,9 +4,7 @@
 //! taken that reaches the goal with the least slack, of a few values within which the preset stays what
 //! it is. A number of CPU and one of memory are tried in the same pass, since no series has both.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use llmos_engine::forecast::{Model, Resource};
 use llmos_engine::policy::{Policy, Preset};
@@ -15,6 +13,7 @@ use super::Demand;
 use super::run::Error;
 use super::score::{Family, Figures, families, overall};
 use super::under::under;
+use crate::workers::deal;
 
 const INF: f64 = f64::INFINITY;
 
@@ -227,39 +226,17 @@ fn passes_of<E: Send>(
     load: &(impl Fn() -> Result<Option<Box<dyn Model>>, E> + Sync),
     note: &(impl Fn(u64) + Sync),
 ) -> Result<Vec<[Figures; 2]>, Error<E>> {
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(vec![None; jobs.len()]);
-    let work = || -> Result<(), Error<E>> {
-        let mut model = load().map_err(Error::Load)?;
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some((_, policy)) = jobs.get(at) else {
-                return Ok(());
-            };
-            let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
-            let before = AtomicU64::new(0);
-            let progress = |done: u64, _| note(done - before.swap(done, Ordering::Relaxed));
-            let tallies = under(demands, policy, model, progress).map_err(Error::Model)?;
-            let named = [("", tallies.into_iter().map(Some).collect())];
-            let families = families(demands, &named, &[Vec::new(), Vec::new()]);
-            let of = |resource| together(&families, resource);
-            let figures = [of(Resource::Cpu), of(Resource::Memory)];
-            found.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(figures);
-        }
+    let work = |model: &mut Option<Box<dyn Model>>, (_, policy): &(usize, Policy)| {
+        let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
+        let before = AtomicU64::new(0);
+        let progress = |done: u64, _| note(done - before.swap(done, Ordering::Relaxed));
+        let tallies = under(demands, policy, model, progress).map_err(Error::Model)?;
+        let named = [("", tallies.into_iter().map(Some).collect())];
+        let families = families(demands, &named, &[Vec::new(), Vec::new()]);
+        let of = |resource| together(&families, resource);
+        Ok([of(Resource::Cpu), of(Resource::Memory)])
     };
-    thread::scope(|scope| {
-        let spawned: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        spawned
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .fold(Ok(()), Result::and)
-    })?;
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(found.into_iter().flatten().collect())
+    deal(jobs, threads, || load().map_err(Error::Load), work)
 }
 
 /// Means over the families of a resource.

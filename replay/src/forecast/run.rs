@@ -1,8 +1,6 @@
 //! All series: cut into blocks, blocks dealt out to threads, scores put back in order.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use llmos_engine::forecast::{Model, ModelError};
 
@@ -10,6 +8,7 @@ use super::block;
 use super::lane::Lane;
 use crate::score::SeriesScore;
 use crate::trace::Series;
+use crate::workers::deal;
 
 /// Series in a batch. It is fixed, because numbers of a model may depend on the batch's size in
 /// their last bits, and the result must not depend on the number of threads.
@@ -56,42 +55,21 @@ pub fn run<E: Send>(
         .flat_map(|ticks| ticks.chunks(BLOCK))
         .collect();
     let total = series.iter().map(|s| s.values.len() as u64).sum();
-    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let scores = Mutex::new(Vec::with_capacity(series.len()));
-
-    let work = || -> Result<(), Error<E>> {
-        let mut model = load().map_err(Error::Load)?;
-        while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let lanes = block
-                .iter()
-                .map(|at| Lane::new(&series[*at], *at as u64 + 1));
-            let mut note = |more: u64| {
-                progress(done.fetch_add(more, Ordering::Relaxed) + more, total);
-            };
-            let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
-            let found = block::run(lanes.collect(), model, &mut note).inspect_err(|_| {
-                // The other threads need not go on.
-                next.store(blocks.len(), Ordering::Relaxed);
-            })?;
-            let mut scores = scores.lock().unwrap_or_else(PoisonError::into_inner);
-            scores.extend(block.iter().copied().zip(found));
-        }
-        Ok(())
+    let done = AtomicU64::new(0);
+    let work = |model: &mut Option<Box<dyn Model>>, block: &&[usize]| {
+        let lanes = block
+            .iter()
+            .map(|at| Lane::new(&series[*at], *at as u64 + 1));
+        let mut note = |more: u64| {
+            progress(done.fetch_add(more, Ordering::Relaxed) + more, total);
+        };
+        let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
+        block::run(lanes.collect(), model, &mut note).map_err(Error::Model)
     };
-    let threads = options.threads.clamp(1, blocks.len().max(1));
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mine = work();
-        others
-            .into_iter()
-            .map(|other| {
-                other
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .fold(mine, Result::and)
-    })?;
-    let mut scores = scores.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let begin = || load().map_err(Error::Load);
+    let found = deal(&blocks, options.threads, begin, work)?;
+    let places = blocks.iter().copied().flatten().copied();
+    let mut scores: Vec<(usize, SeriesScore)> = places.zip(found.into_iter().flatten()).collect();
     scores.sort_unstable_by_key(|(at, _)| *at);
     Ok(scores.into_iter().map(|(_, score)| score).collect())
 }

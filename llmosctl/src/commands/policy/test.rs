@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use llmos_config::{Cli, Config, NodeSize, problems};
 use llmos_engine::forecast::Model;
 use llmos_engine::policy::Policy;
-use llmos_forecaster::TractModel;
 use llmos_replay::control::score::Tally;
 use llmos_replay::control::{Demand, under};
-use llmos_replay::trace;
 use serde::Serialize;
 
 use super::check;
 use crate::cli::PolicyTestArgs;
-use crate::commands::replay::model;
 use crate::commands::replay::progress::Progress;
+use crate::commands::replay::{demands, model};
 use crate::commands::{print_json, print_lines};
 use crate::error::CtlError;
 use crate::table::{Align, Table};
@@ -47,21 +45,11 @@ struct Tested<'a> {
 /// Runs the command.
 pub fn run(json: bool, args: &PolicyTestArgs) -> Result<(), CtlError> {
     let policy = policy(args)?;
-    let mut model = match model::find(&args.model)? {
-        Some(dir) => Some(TractModel::load(&dir).map_err(CtlError::Model)?),
-        None => None,
-    };
+    let mut model = model::load(model::find(&args.model)?.as_deref())?;
     let progress = Progress::start();
-    let series = trace::read(&args.traces, |found| progress.file(found))?;
-    let demands: Vec<Demand> = series.iter().filter_map(Demand::of).collect();
-    if demands.is_empty() {
-        let paths = args.traces.iter().map(|path| path.display().to_string());
-        return Err(CtlError::NothingToControl {
-            paths: paths.collect::<Vec<_>>().join(", "),
-        });
-    }
+    let demands = demands::read(&args.traces, &progress)?;
     let name = model.as_ref().map(|model| model.name().to_owned());
-    let model = model.as_mut().map(|model| model as &mut dyn Model);
+    let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
     let note = |done, all| progress.values(done, all);
     let tallies = under(&demands, &policy, model, note).map_err(CtlError::ModelFailed)?;
     progress.end();

@@ -1,15 +1,11 @@
 //! `llmosctl policy tune`: the numbers of the presets, searched on the training part of traces.
 
-use llmos_engine::forecast::Model;
-use llmos_forecaster::{LoadError, TractModel};
 use llmos_replay::control::tune::{Step, Trial, Tuned, tune};
-use llmos_replay::control::{Demand, Error};
-use llmos_replay::trace;
 use serde::Serialize;
 
 use crate::cli::PolicyTuneArgs;
 use crate::commands::replay::progress::Progress;
-use crate::commands::replay::{model, threads};
+use crate::commands::replay::{demands, model, threads};
 use crate::commands::{print_json, print_lines};
 use crate::error::CtlError;
 use crate::table::{Align, Table};
@@ -50,25 +46,12 @@ struct FoundValue {
 /// Runs the command.
 pub fn run(json: bool, args: &PolicyTuneArgs) -> Result<(), CtlError> {
     let dir = model::find(&args.model)?;
-    let load = || -> Result<Option<Box<dyn Model>>, LoadError> {
-        let Some(dir) = &dir else { return Ok(None) };
-        Ok(Some(Box::new(TractModel::load(dir)?)))
-    };
+    let load = || model::load(dir.as_deref());
     let name = load()?.map(|model| model.name().to_owned());
     let progress = Progress::start();
-    let series = trace::read(&args.traces, |found| progress.file(found))?;
-    let demands: Vec<Demand> = series.iter().filter_map(Demand::of).collect();
-    if demands.is_empty() {
-        let paths = args.traces.iter().map(|path| path.display().to_string());
-        return Err(CtlError::NothingToControl {
-            paths: paths.collect::<Vec<_>>().join(", "),
-        });
-    }
+    let demands = demands::read(&args.traces, &progress)?;
     let note = |done, all| progress.values(done, all);
-    let tuned = tune(&demands, threads(), load, note).map_err(|error| match error {
-        Error::Load(error) => CtlError::Model(error),
-        Error::Model(error) => CtlError::ModelFailed(error),
-    })?;
+    let tuned = tune(&demands, threads(), load, note)?;
     progress.end();
     if json {
         return print_json(&Found {

@@ -1,6 +1,7 @@
 //! `llmosctl replay`: what would have been, on traces and recordings.
 
 mod control;
+pub mod demands;
 mod forecast;
 pub mod model;
 mod out;

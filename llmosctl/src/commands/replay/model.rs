@@ -1,8 +1,10 @@
 //! Which model is replayed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use llmos_config::Model;
+use llmos_engine::forecast;
+use llmos_forecaster::{LoadError, TractModel};
 
 use crate::cli::ReplayModelArgs;
 use crate::error::CtlError;
@@ -17,4 +19,10 @@ pub fn find(args: &ReplayModelArgs) -> Result<Option<PathBuf>, CtlError> {
         enabled: true,
     };
     model.find().ok_or(CtlError::NoModel).map(Some)
+}
+
+/// The model of that folder; none without a folder.
+pub fn load(dir: Option<&Path>) -> Result<Option<Box<dyn forecast::Model>>, LoadError> {
+    let Some(dir) = dir else { return Ok(None) };
+    Ok(Some(Box::new(TractModel::load(dir)?)))
 }

@@ -112,8 +112,8 @@ pub fn cpu_limits(bounds: &Bounds) -> Limits {
 }
 
 /// Writes what was decided, as the agent does: a hold changes nothing.
-pub fn apply(bounds: &mut Bounds, decisions: &[Decision]) {
-    let moved = decisions.iter().filter(|d| d.action != Action::Hold);
+pub fn apply<'a>(bounds: &mut Bounds, decisions: impl IntoIterator<Item = &'a Decision>) {
+    let moved = decisions.into_iter().filter(|d| d.action != Action::Hold);
     for decision in moved {
         match decision.knob.file() {
             "cpu.max" | "memory.max" => bounds.max = decision.to,

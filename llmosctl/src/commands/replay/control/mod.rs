@@ -4,20 +4,16 @@
 mod pictures;
 mod show;
 
-use std::path::PathBuf;
-
 use llmos_engine::forecast::Model;
 use llmos_engine::policy::Policy;
-use llmos_forecaster::{LoadError, TractModel};
+use llmos_replay::control;
 use llmos_replay::control::scarcity::{LOADS, Scarcity, scarcity};
 use llmos_replay::control::score::{self, Facts};
-use llmos_replay::control::{self, Demand, Error};
-use llmos_replay::trace;
 
 use super::super::{print_json, print_lines};
 use super::out::OutFile;
 use super::progress::Progress;
-use super::{model, threads};
+use super::{demands, model, threads};
 use crate::cli::{JsonTo, ReplayControlArgs};
 use crate::error::CtlError;
 use crate::style::Style;
@@ -32,27 +28,14 @@ pub fn run(json: &JsonTo, args: &ReplayControlArgs) -> Result<(), CtlError> {
     };
     let pictures = args.pictures.as_deref().map(Pictures::create).transpose()?;
     let dir = model::find(&args.model)?;
-    let load = || -> Result<Option<Box<dyn Model>>, LoadError> {
-        let Some(dir) = &dir else { return Ok(None) };
-        Ok(Some(Box::new(TractModel::load(dir)?)))
-    };
+    let load = || model::load(dir.as_deref());
     let mut model = load()?;
 
     let progress = Progress::start();
-    let series = trace::read(&args.traces, |found| progress.file(found))?;
-    let demands: Vec<Demand> = series.iter().filter_map(Demand::of).collect();
-    if demands.is_empty() {
-        return Err(CtlError::NothingToControl {
-            paths: named(&args.traces),
-        });
-    }
+    let demands = demands::read(&args.traces, &progress)?;
     let standard = Policy::default();
     let note = |done, all| progress.values(done, all);
-    let outcome = control::run(&demands, &standard, threads(), load, note);
-    let outcome = outcome.map_err(|error| match error {
-        Error::Load(error) => CtlError::Model(error),
-        Error::Model(error) => CtlError::ModelFailed(error),
-    })?;
+    let outcome = control::run(&demands, &standard, threads(), load, note)?;
     progress.stage("scarce nodes");
     let mut scarce: Vec<Scarcity> = Vec::new();
     for load in LOADS {
@@ -79,9 +62,4 @@ pub fn run(json: &JsonTo, args: &ReplayControlArgs) -> Result<(), CtlError> {
         return print_json(&report);
     }
     print_lines(show::lines(&outcome, &facts, &report, Style::of_stdout()))
-}
-
-fn named(paths: &[PathBuf]) -> String {
-    let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
-    names.join(", ")
 }

@@ -3,8 +3,7 @@
 
 mod show;
 
-use llmos_engine::forecast::{HORIZONS, Model};
-use llmos_forecaster::{LoadError, TractModel};
+use llmos_engine::forecast::HORIZONS;
 use llmos_replay::forecast::{self, Error, Options};
 use llmos_replay::score::{self, Facts};
 use llmos_replay::trace;
@@ -25,10 +24,7 @@ pub fn run(json: &JsonTo, args: &ReplayForecastArgs) -> Result<(), CtlError> {
         JsonTo::Nowhere | JsonTo::Stdout => None,
     };
     let dir = model::find(&args.model)?;
-    let load = || -> Result<Option<Box<dyn Model>>, LoadError> {
-        let Some(dir) = &dir else { return Ok(None) };
-        Ok(Some(Box::new(TractModel::load(dir)?)))
-    };
+    let load = || model::load(dir.as_deref());
     let name = load()?.map(|model| model.name().to_owned());
 
     let progress = Progress::start();
