@@ -55,6 +55,13 @@ pub struct QuotaEvent {
     pub left_ns: u64,
     /// Periods with a quota that the cgroup has seen: names the period.
     pub period: u64,
+    /// When this period ends, on the monotonic clock; 0 where the kernel does not tell.
+    pub ends_ns: u64,
+    /// What was left when it was last seen to be more, in the same period; 0 with `before_at_ns` 0
+    /// where it was not.
+    pub before_left_ns: u64,
+    /// When that was, on the monotonic clock.
+    pub before_at_ns: u64,
 }
 
 /// When to tell that a quota is nearly used up, and what was told. One for each cgroup asked for.
@@ -63,8 +70,15 @@ pub struct QuotaEvent {
 pub struct NearQuota {
     /// Tell when at most this much of the quota is left, in 1/1024 of the quota.
     pub left_1024: u64,
-    /// The last period told of, plus one; 0 when none was. Written by the kernel side.
+    /// The last period told of, plus one; 0 when none was. This and what follows is written by the
+    /// kernel side.
     pub told: u64,
+    /// The period in which `left_ns` was seen, plus one.
+    pub period: u64,
+    /// What was left when it last changed, in nanoseconds.
+    pub left_ns: u64,
+    /// When that was, on the monotonic clock.
+    pub at_ns: u64,
 }
 
 /// A threshold must leave at most this much of the quota, in 1/1024: with more left than that the
@@ -100,8 +114,8 @@ mod tests {
         assert_eq!(offset_of!(EventHeader, cgroup), 8);
         assert_eq!(offset_of!(Event, path), size_of::<EventHeader>());
         assert_eq!(size_of::<Event>(), size_of::<EventHeader>() + PATH_BYTES);
-        assert_eq!(size_of::<QuotaEvent>(), size_of::<EventHeader>() + 3 * 8);
-        assert_eq!(size_of::<NearQuota>(), 16);
+        assert_eq!(size_of::<QuotaEvent>(), size_of::<EventHeader>() + 6 * 8);
+        assert_eq!(size_of::<NearQuota>(), 40);
     }
 
     #[test]

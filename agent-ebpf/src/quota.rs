@@ -28,6 +28,7 @@ offsets! {
     TASK_GROUP_QUOTA
     TASK_GROUP_LEFT
     TASK_GROUP_PERIODS
+    TASK_GROUP_PERIOD_END
 }
 
 /// Set by the agent: 1 when this kernel has bandwidth control and the offsets above are right.
@@ -102,12 +103,40 @@ unsafe fn check(group: *const u8, quota_ns: u64) {
         };
         let periods: i32 = value(group, constant(&TASK_GROUP_PERIODS));
         let period = u64::from(periods as u32);
+        // A helper without preconditions.
+        let now_ns = bpf_ktime_get_ns();
+        let before = *near;
+        let same_period = before.period == period + 1;
+        if !same_period || before.left_ns != left_ns {
+            (*near).period = period + 1;
+            (*near).left_ns = left_ns;
+            (*near).at_ns = now_ns;
+        }
         // Two CPUs at the same moment may both tell: one event more, and nothing wrong.
-        if (*near).told == period + 1 || left_ns > share(quota_ns, (*near).left_1024) {
+        if before.told == period + 1 || left_ns > share(quota_ns, before.left_1024) {
             return;
         }
         (*near).told = period + 1;
-        tell(id, quota_ns, left_ns, period);
+        let fell = same_period && before.left_ns > left_ns;
+        tell(QuotaEvent {
+            header: EventHeader {
+                kind: EventKind::NearQuota as u32,
+                pid: 0,
+                cgroup: id,
+                at_ns: now_ns,
+                path_len: 0,
+            },
+            quota_ns,
+            left_ns,
+            period,
+            // Zero is the offset of nothing: this kernel lacks the member.
+            ends_ns: match constant(&TASK_GROUP_PERIOD_END) {
+                0 => 0,
+                offset => value(group, offset),
+            },
+            before_left_ns: if fell { before.left_ns } else { 0 },
+            before_at_ns: if fell { before.at_ns } else { 0 },
+        });
     }
 }
 
@@ -119,23 +148,10 @@ fn share(quota_ns: u64, of_1024: u64) -> u64 {
 }
 
 #[inline(always)]
-fn tell(id: u64, quota_ns: u64, left_ns: u64, period: u64) {
+fn tell(event: QuotaEvent) {
     let Some(mut entry) = EVENTS.reserve::<QuotaEvent>(0) else {
         lost::count(Lost::EventRing);
         return;
-    };
-    let event = QuotaEvent {
-        header: EventHeader {
-            kind: EventKind::NearQuota as u32,
-            pid: 0,
-            cgroup: id,
-            // SAFETY: a helper without preconditions.
-            at_ns: unsafe { bpf_ktime_get_ns() },
-            path_len: 0,
-        },
-        quota_ns,
-        left_ns,
-        period,
     };
     entry.write(event);
     entry.submit(0);

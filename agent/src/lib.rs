@@ -7,6 +7,7 @@ pub mod apply;
 pub mod board;
 pub mod cost;
 pub mod discover;
+pub mod fast;
 pub mod forecast_state;
 pub mod host;
 pub mod identity;

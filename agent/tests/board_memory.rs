@@ -109,6 +109,7 @@ fn tick(status: &Status, tick: u32) -> Published {
         })
         .collect();
     Published {
+        between: Vec::new(),
         status: status.clone(),
         at_unix_ms: u64::from(tick) * 1000,
         workloads,

@@ -13,7 +13,7 @@ use crate::node;
 use crate::origin::Origins;
 use crate::raw::Raw;
 use crate::rules::Rules;
-use crate::{Budget, Config, Coordinator, Forecast, Metrics, Model, Probes};
+use crate::{Budget, Config, Coordinator, Fast, Forecast, Metrics, Model, Probes};
 
 pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> {
     let wrong = |key: &str, value: String, expected: &str| ConfigError::Invalid {
@@ -163,6 +163,10 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
             near_quota_share,
         },
         budget: Budget { cpu_cores },
+        fast: Fast {
+            cpu: raw.fast.cpu.unwrap_or(true),
+            memory: raw.fast.memory.unwrap_or(true),
+        },
         node,
         rules,
         origins,

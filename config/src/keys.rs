@@ -43,7 +43,7 @@ pub(crate) const POLICY: [&str; 26] = [
 ];
 
 /// Sections and their keys.
-pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
+pub(crate) const SECTIONS: [(&str, &[&str]); 9] = [
     ("coordinator", &["address", "queue_reports"]),
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
@@ -61,6 +61,7 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("budget", &["cpu_cores"]),
+    ("fast", &["cpu", "memory"]),
     ("node", &["cpu_reserve", "memory_reserve", "lease_s"]),
     ("policy", &POLICY),
 ];

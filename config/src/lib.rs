@@ -63,6 +63,8 @@ pub struct Config {
     pub probes: Probes,
     /// What the agent may cost.
     pub budget: Budget,
+    /// What is done at once, between two ticks, in mode `enforce`.
+    pub fast: Fast,
     /// How the node is shared.
     pub node: NodePolicy,
     /// Policies and opt-ins.
@@ -125,6 +127,15 @@ impl Model {
             .flat_map(|dir| bases.iter().map(move |base| base.join(dir)))
             .find(|dir| dir.is_dir())
     }
+}
+
+/// `[fast]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fast {
+    /// Raise a quota that would be used up before its period ends?
+    pub cpu: bool,
+    /// Raise memory limits that were reached?
+    pub memory: bool,
 }
 
 /// `[forecast]`

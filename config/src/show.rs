@@ -71,6 +71,9 @@ pub(crate) fn config(config: &Config) -> String {
     );
     page.section("[budget]");
     page.line("budget.", "cpu_cores", Some(float(config.budget.cpu_cores)));
+    page.section("[fast]");
+    page.line("fast.", "cpu", Some(config.fast.cpu.to_string()));
+    page.line("fast.", "memory", Some(config.fast.memory.to_string()));
     page.section("[node]");
     let node = &config.node;
     page.line("node.", "cpu_reserve", Some(float(node.cpu_reserve)));

@@ -7,6 +7,7 @@
 //! The loop is one call, [`Engine::tick`]: raw samples -> usage -> forecast -> decisions.
 
 pub mod decide;
+pub mod fast;
 pub mod forecast;
 pub mod policy;
 pub mod sample;

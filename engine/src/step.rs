@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::{Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wants};
+use crate::fast::Alarm;
 use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
 use crate::policy::{NodePolicy, Policy};
 use crate::sample::{Limits, RawSample, Usage, usage_between};
@@ -83,6 +84,8 @@ pub struct TickReport {
 /// All state between ticks. It grows with the live workloads only.
 #[derive(Debug)]
 pub struct Engine {
+    /// Length of a tick in seconds.
+    pub(crate) tick_s: f64,
     series: SeriesForecaster,
     /// Boxed: a node of the map has room for eleven values and is mostly half empty.
     workloads: BTreeMap<CgroupId, Box<Workload>>,
@@ -98,10 +101,14 @@ pub struct Engine {
 
 /// What is remembered of one workload.
 #[derive(Debug)]
-struct Workload {
+pub(crate) struct Workload {
     last: RawSample,
     usage: Usage,
-    laws: Laws,
+    pub(crate) laws: Laws,
+    /// What its near-quota events are worth.
+    pub(crate) alarm: Alarm,
+    /// Length of an enforcement period, where there is one.
+    pub(crate) period_us: Option<u64>,
     cpu: Option<Forecast>,
     memory: Option<Forecast>,
     network: Option<Forecast>,
@@ -115,6 +122,7 @@ impl Engine {
     #[must_use]
     pub fn new(tick_s: f64) -> Self {
         Self {
+            tick_s,
             series: SeriesForecaster::new(tick_s),
             workloads: BTreeMap::new(),
             observations: Vec::new(),
@@ -166,16 +174,24 @@ impl Engine {
     }
 
     /// Lends CPU from the node's reserve between two ticks, for a quota that is used up: `cores` at
-    /// most, on top of what the workload has. `None` when there is nothing to lend to it.
+    /// most, on top of what the workload has, for two ticks. `None` when there is nothing to lend to
+    /// it. [`Engine::near_quota`] decides when that is wanted.
     pub fn borrow_cpu(&mut self, now: Timestamp, id: CgroupId, cores: f64) -> Option<Lease> {
+        let hold_s = 2.0 * self.tick_s;
         self.workloads.get(&id)?;
-        self.shares.borrow_cpu(now, id, cores)
+        self.shares.lend_cpu(now, id, hold_s, cores)
     }
 
-    /// Lends memory so, for a limit that is reached.
-    pub fn borrow_memory(&mut self, now: Timestamp, id: CgroupId, bytes: Bytes) -> Option<Lease> {
-        self.workloads.get(&id)?;
-        self.shares.borrow_memory(now, id, bytes.0 as f64)
+    /// Is a raise of the fast path in force?
+    pub(crate) fn is_raised(&self, id: CgroupId, now: Timestamp) -> bool {
+        self.workloads
+            .get(&id)
+            .is_some_and(|known| known.alarm.is_raised(now))
+    }
+
+    /// What the fast path needs of one workload that is remembered.
+    pub(crate) fn fast(&mut self, id: CgroupId) -> Option<(&mut Workload, &mut NodeShares)> {
+        Some((self.workloads.get_mut(&id)?, &mut self.shares))
     }
 
     /// What happened to a workload under the limits decided here, or would have.
@@ -200,7 +216,13 @@ impl Engine {
     fn observe(&mut self, input: &TickInput<'_>) {
         self.ticks += 1;
         self.observations.clear();
-        for WorkloadInput { id, sample, .. } in &input.workloads {
+        for WorkloadInput {
+            id,
+            sample,
+            limits,
+            policy,
+        } in &input.workloads
+        {
             let known = self
                 .workloads
                 .entry(*id)
@@ -212,6 +234,11 @@ impl Engine {
             known.usage = usage_between(&known.last, sample);
             known.last = *sample;
             let usage = &known.usage;
+            known.period_us = limits.cpu_period_us;
+            if usage.throttled_share > Some(policy.cpu_throttle_tolerance) {
+                known.alarm.needed();
+            }
+            known.alarm.tick(input.now);
             self.observations.push(Observation {
                 id: *id,
                 cpu: usage.cpu.map(|cpu| cpu.0),
@@ -288,6 +315,8 @@ impl Workload {
             last: sample,
             usage: usage_between(&sample, &sample),
             laws: Laws::default(),
+            alarm: Alarm::default(),
+            period_us: None,
             cpu: None,
             memory: None,
             network: None,

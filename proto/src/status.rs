@@ -95,6 +95,12 @@ pub struct Status {
     pub workloads: u64,
     /// Of those, opted in.
     pub managed: u64,
+    /// Limits raised at once on an event, between two ticks, since the start.
+    pub fast_writes: u64,
+    /// Median time from an event to the written limit over the last 1,024 of them, in milliseconds.
+    pub fast_event_to_write_ms_p50: Option<f64>,
+    /// Its 99 % quantile.
+    pub fast_event_to_write_ms_p99: Option<f64>,
     /// Events that the kernel side or the agent lost, by place and reason.
     pub lost: Vec<Lost>,
     /// Limits that differ from their originals now.

@@ -84,6 +84,25 @@ impl Enforcer {
         outcomes
     }
 
+    /// Applies one decision between two ticks. A workload that no tick has applied anything to yet
+    /// waits for it.
+    pub(super) fn raise(
+        &mut self,
+        now: Timestamp,
+        cgroup: CgroupRef<'_>,
+        decision: &Decision,
+    ) -> Outcome {
+        let Some(mut workload) = self.workloads.remove(&cgroup.id) else {
+            return Outcome::Waiting("the tick comes first");
+        };
+        let guard = workload.guards.entry(decision.knob).or_default();
+        let outcome = self.one(now, cgroup, decision, guard);
+        if outcome != Outcome::Gone {
+            self.workloads.insert(cgroup.id, workload);
+        }
+        outcome
+    }
+
     /// A workload that is not opted in (any more) gets its originals back.
     pub(super) fn release(&mut self, now: Timestamp, id: CgroupId) {
         self.begin(now);

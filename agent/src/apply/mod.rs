@@ -116,6 +116,18 @@ impl Applier {
         outcomes.iter().map(ToString::to_string).collect()
     }
 
+    /// Applies one decision of the fast path, between two ticks, for a workload that a rule opts in.
+    pub fn raise(&mut self, now: Timestamp, path: &str, decision: &Decision) -> Outcome {
+        let cgroup = CgroupRef {
+            path,
+            id: decision.workload.0,
+        };
+        match &mut self.enforcer {
+            Some(enforcer) => enforcer.raise(now, cgroup, decision),
+            None => Outcome::Observed,
+        }
+    }
+
     /// Restores the originals of all limits. Does nothing in mode `observe`.
     pub fn stop(&mut self) {
         if let Some(enforcer) = &mut self.enforcer {

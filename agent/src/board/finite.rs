@@ -9,6 +9,8 @@ pub fn status(status: &mut Status) {
     keep_finite(&mut status.node_cpu_used_cores);
     keep_finite(&mut status.kernel_side_cpu_cores);
     keep_finite(&mut status.tick_read_ms_p50);
+    keep_finite(&mut status.fast_event_to_write_ms_p50);
+    keep_finite(&mut status.fast_event_to_write_ms_p99);
     status
         .programs
         .retain(|p| p.runs_per_s.is_finite() && p.ns_per_run.is_finite());

@@ -30,6 +30,8 @@ pub struct Published {
     pub workloads: Vec<Workload>,
     /// The newest decision of each limit, also where it was to hold.
     pub decisions: Vec<Decision>,
+    /// What was decided on events since the last tick, oldest first.
+    pub between: Vec<Decision>,
 }
 
 /// Decisions counted since the start, by limit, action and outcome.
@@ -107,6 +109,7 @@ impl Board {
         finite::status(&mut published.status);
         published.workloads.iter_mut().for_each(finite::workload);
         published.decisions.retain_mut(finite::decision);
+        published.between.retain_mut(finite::decision);
         published.workloads.sort_by(|a, b| a.cgroup.cmp(&b.cgroup));
         let tick = Arc::new(Tick {
             status: published.status,
@@ -121,7 +124,8 @@ impl Board {
         let mut state = self.write();
         let before = std::mem::replace(&mut state.tick, tick.clone());
         let gone = state.remember(&tick);
-        let news = state.note_changes(&tick.decisions);
+        let mut news = state.note_changes(&published.between);
+        news.extend(state.note_changes(&tick.decisions));
         drop(state);
         // Freed without the lock: readers need not wait for it.
         drop((before, gone));

@@ -56,6 +56,7 @@ fn publish(
     decisions: Vec<Decision>,
 ) -> Vec<Arc<Decision>> {
     board.publish(Published {
+        between: Vec::new(),
         status: status(),
         at_unix_ms,
         workloads,

@@ -115,6 +115,11 @@ impl Tree {
         self.known.get(&id)
     }
 
+    /// The same, to read its files.
+    pub fn get_mut(&mut self, id: CgroupId) -> Option<&mut Known> {
+        self.known.get_mut(&id)
+    }
+
     /// The workload at this path.
     #[must_use]
     pub fn at(&self, path: &str) -> Option<&Known> {

@@ -49,6 +49,12 @@ pub fn memory_used() -> Option<u64> {
     Some(meminfo(&text, "MemTotal")?.saturating_sub(meminfo(&text, "MemAvailable")?))
 }
 
+/// Memory that could be given out without swapping, in bytes; `None` when unreadable.
+#[must_use]
+pub fn memory_available() -> Option<u64> {
+    meminfo(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable")
+}
+
 /// Kernel release, e.g. `6.12.1-cloud-amd64`.
 #[must_use]
 pub fn kernel_release() -> String {

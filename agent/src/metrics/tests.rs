@@ -197,6 +197,9 @@ fn status() -> Status {
         kernel_side_cpu_cores: Some(0.001),
         map_memory_bytes: Some(1 << 20),
         tick_read_ms_p50: Some(0.5),
+        fast_writes: 3,
+        fast_event_to_write_ms_p50: Some(1.5),
+        fast_event_to_write_ms_p99: Some(9.0),
         programs: vec![Program {
             name: "cpu_switch".into(),
             runs_per_s: 1000.0,
@@ -239,6 +242,7 @@ fn text(workloads: Vec<Workload>) -> String {
         outcome: "failed: device busy".into(),
     }];
     board.publish(Published {
+        between: Vec::new(),
         status: status(),
         at_unix_ms: 1,
         workloads,

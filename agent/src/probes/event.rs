@@ -46,6 +46,11 @@ pub enum KernelEvent {
         left_ns: u64,
         /// Count of periods with a quota so far: names the period.
         period: u64,
+        /// When the period ends, on the monotonic clock; `None` where the kernel does not tell.
+        ends: Option<Timestamp>,
+        /// What was left earlier in the same period, in nanoseconds, and when; `None` where nobody
+        /// looked.
+        before: Option<(u64, Timestamp)>,
     },
 }
 
@@ -70,6 +75,11 @@ pub fn decode(mut record: Bytes) -> Option<KernelEvent> {
             quota_ns: record.get_u64_ne(),
             left_ns: record.get_u64_ne(),
             period: record.get_u64_ne(),
+            ends: Some(record.get_u64_ne())
+                .filter(|ends| *ends != 0)
+                .map(Timestamp),
+            before: Some((record.get_u64_ne(), Timestamp(record.get_u64_ne())))
+                .filter(|(_, at)| at.0 != 0),
         });
     }
     let path = || Some(String::from_utf8_lossy(record.get(..path_len)?).into_owned());
@@ -131,7 +141,7 @@ mod tests {
         let mut bytes = record(4, 9, "");
         bytes.truncate(size_of::<EventHeader>());
         assert_eq!(decode(bytes.clone().freeze()), None, "cut short");
-        for number in [20_000_000, 8_000_000, 3] {
+        for number in [20_000_000, 8_000_000, 3, 70_001_000, 12_000_000, 500] {
             bytes.put_u64_ne(number);
         }
         assert_eq!(
@@ -142,6 +152,8 @@ mod tests {
                 quota_ns: 20_000_000,
                 left_ns: 8_000_000,
                 period: 3,
+                ends: Some(Timestamp(70_001_000)),
+                before: Some((12_000_000, Timestamp(500))),
             })
         );
     }

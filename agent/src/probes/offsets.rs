@@ -12,6 +12,8 @@ pub enum Group {
     Wait,
     /// Bandwidth control of task groups.
     Quota,
+    /// When an enforcement period ends.
+    QuotaEnd,
     /// From a socket to its cgroup.
     Socket,
     /// Accept queues.
@@ -63,6 +65,7 @@ const OFFSETS: &[(Group, &str, &[Term])] = &[
     (Group::Quota, "TASK_GROUP_QUOTA", &[CFS, Member("cfs_bandwidth", "quota")]),
     (Group::Quota, "TASK_GROUP_LEFT", &[CFS, Member("cfs_bandwidth", "runtime")]),
     (Group::Quota, "TASK_GROUP_PERIODS", &[CFS, Member("cfs_bandwidth", "nr_periods")]),
+    (Group::QuotaEnd, "TASK_GROUP_PERIOD_END", &[CFS, Member("cfs_bandwidth", "period_timer"), Member("hrtimer", "_softexpires")]),
     (Group::Socket, "SOCK_CGROUP", &[Member("sock", "sk_cgrp_data"), Member("sock_cgroup_data", "cgroup")]),
     (Group::Socket, "SOCK_PROTOCOL", &[Member("sock", "sk_protocol")]),
     (Group::AcceptQueue, "SOCK_ACK_BACKLOG", &[Member("sock", "sk_ack_backlog")]),

@@ -38,7 +38,7 @@ impl QuotaThresholds {
         let left = ((1.0 - used_share.clamp(0.0, 1.0)) * 1024.0) as u64;
         let near = NearQuota {
             left_1024: left.min(NEAR_QUOTA_MAX_LEFT_1024),
-            told: 0,
+            ..NearQuota::default()
         };
         self.map.insert(cgroup.0, near, 0)?;
         self.cgroups.insert(cgroup);

@@ -197,6 +197,27 @@ impl Sensor {
         }
     }
 
+    /// Reads the files of one cgroup now, between two ticks; `None` when it is gone or not known.
+    pub fn read_now(&mut self, id: CgroupId, now: Timestamp) -> Option<(RawSample, Limits)> {
+        let known = self.tree.get_mut(id)?;
+        match known.reader.read(&mut self.scratch) {
+            Outcome::Read(reading) => Some((reading.raw_sample(now), reading.limits())),
+            Outcome::Gone => None,
+        }
+    }
+
+    /// Asks for the near-quota event of a cgroup at this share of its quota, again in this period
+    /// too; `None` is the configured share.
+    pub fn tell_at(&mut self, id: CgroupId, used_share: Option<f64>) {
+        let share = used_share.unwrap_or(self.near_quota_share);
+        let Some(quota) = self.probes.quota.as_mut().filter(|quota| quota.has(id)) else {
+            return;
+        };
+        if let Err(error) = quota.set(id, share) {
+            tracing::warn!(%error, "the threshold of a cgroup's near-quota event stays as it was");
+        }
+    }
+
     /// Reads all workloads; those that are gone leave.
     pub fn sense(&mut self, now: Timestamp) -> Vec<Sensed> {
         self.ticks += 1;

@@ -50,6 +50,9 @@ pub fn status() -> Status {
         kernel_side_cpu_cores: Some(0.001),
         map_memory_bytes: Some(1 << 20),
         tick_read_ms_p50: Some(0.5),
+        fast_writes: 3,
+        fast_event_to_write_ms_p50: Some(1.5),
+        fast_event_to_write_ms_p99: Some(9.0),
         budget_cpu_cores: 0.1,
         links: vec![Link {
             name: "eth0".into(),
@@ -192,6 +195,7 @@ pub fn decisions(tick: u32) -> Vec<Decision> {
 
 pub fn published(tick: u32) -> Published {
     Published {
+        between: Vec::new(),
         status: status(),
         at_unix_ms: START_MS + u64::from(tick) * 1000,
         workloads: workloads(tick),

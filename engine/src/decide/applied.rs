@@ -34,6 +34,12 @@ impl Applied {
         self.wanted = (action != Action::Hold).then_some(to);
     }
 
+    /// The fast path has moved the limit in force in our name.
+    pub(super) fn lent(&mut self, to: f64) {
+        self.wanted = self.wanted.map(|_| to);
+        self.last = Some(to);
+    }
+
     /// Is the limit in force one that was decided here?
     pub(super) fn ours(&self) -> bool {
         self.ours

@@ -66,6 +66,10 @@ pub struct CpuState {
     wanted: Option<f64>,
     /// Did it get less at the last tick, because the node is short? No margin mends that.
     short: bool,
+    /// The quota that was decided last, in cores.
+    base: Option<f64>,
+    /// What the fast path has made of it, and until when.
+    lent: Option<(f64, Timestamp)>,
 }
 
 /// What the law wants for one workload, before the node's word.
@@ -131,6 +135,8 @@ impl Default for CpuState {
             waiting: 0.0,
             wanted: None,
             short: false,
+            base: None,
+            lent: None,
         }
     }
 }
@@ -278,15 +284,18 @@ impl CpuState {
             }
             Some(target) => {
                 let cap = share.cap(target, input.now, &mut reasons);
+                // What was lent is in force, but the pace is that of what was decided: when the lease
+                // is over, it goes on from there.
+                let base = self.without_lease(from);
                 let proposal = Proposal {
                     now: input.now,
-                    from,
+                    from: base,
                     target: target.min(cap),
                     floor: want.floor,
                     ceiling: want.ceiling,
                     share: cap,
                     quantum: QUANTUM,
-                    urgent: want.censored || want.demand > from,
+                    urgent: want.censored || want.demand > base,
                     veto: want.grows,
                 };
                 self.paper.follow(proposal, want.demand, input.policy);
@@ -294,7 +303,9 @@ impl CpuState {
                     reasons.push(Reason::HandsOff);
                     (from, Action::Hold)
                 } else {
-                    self.guard.judge(proposal, input.policy, &mut reasons)
+                    let (to, action) = self.guard.judge(proposal, input.policy, &mut reasons);
+                    self.base = Some(to);
+                    self.over_lease(input.now, from, (to, action), cap, &mut reasons)
                 }
             }
         };
@@ -309,6 +320,62 @@ impl CpuState {
             action,
             reasons,
         }
+    }
+
+    /// The quota in force without what is lent; what somebody else has set since stands as it is.
+    fn without_lease(&mut self, from: f64) -> f64 {
+        match (self.lent, self.base) {
+            (Some((to, _)), Some(base)) if (from - to).abs() <= QUANTUM => base.min(from),
+            _ => {
+                self.lent = None;
+                from
+            }
+        }
+    }
+
+    /// What was judged, or what is lent while that is more, at most the share of a node that is
+    /// short. In the end what is in force is what was decided.
+    fn over_lease(
+        &mut self,
+        now: Timestamp,
+        from: f64,
+        (to, action): (f64, Action),
+        cap: f64,
+        reasons: &mut Vec<Reason>,
+    ) -> (f64, Action) {
+        let Some((lent, until)) = self.lent else {
+            return (to, action);
+        };
+        if now < until && lent > to && lent <= cap {
+            reasons.push(Reason::Lease {
+                amount: lent - to,
+                left_s: until.seconds_since(now),
+                value: lent,
+            });
+            return (from, Action::Hold);
+        }
+        self.lent = None;
+        let action = if to > from + QUANTUM / 2.0 {
+            Action::Raise
+        } else if to < from - QUANTUM / 2.0 {
+            Action::Lower
+        } else {
+            Action::Hold
+        };
+        self.guard.lent(to.max(from));
+        (to, action)
+    }
+
+    /// The quota that was decided last, in cores, without what is lent.
+    pub(super) fn decided(&self) -> Option<f64> {
+        self.base.filter(|cores| cores.is_finite())
+    }
+
+    /// The fast path has raised the quota to `to` cores until then.
+    pub(super) fn lend(&mut self, to: f64, until: Timestamp) {
+        self.lent = Some((to, until));
+        self.guard.lent(to);
+        self.applied.lent(to);
     }
 
     /// Is the quota in force one that was decided here?

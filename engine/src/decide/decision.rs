@@ -107,6 +107,16 @@ pub enum Reason {
         /// The share with it.
         value: f64,
     },
+    /// The quota of a period was nearly used up, before the workload was throttled.
+    NearQuota {
+        /// Share of it that was left.
+        left: f64,
+    },
+    /// A memory limit was reached between two ticks.
+    Tripped {
+        /// Bytes in use then.
+        current: f64,
+    },
     /// Burst credit from how far apart the quantiles of the forecast are.
     Spread {
         /// The median peak, in cores.

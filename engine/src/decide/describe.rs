@@ -71,6 +71,13 @@ impl Reason {
                 amount(lent),
                 amount(value)
             ),
+            Self::NearQuota { left } => format!(
+                "{} of the quota was left, and it would not have lasted for the period",
+                percent(left)
+            ),
+            Self::Tripped { current } => {
+                format!("a limit was reached with {} in use", Bytes(current as u64))
+            }
             Self::Spread { low, high, value } => format!(
                 "peaks lie between {} and {}: a credit of {}",
                 Cores(low),

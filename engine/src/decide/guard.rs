@@ -49,6 +49,18 @@ impl Guard {
         self.expected = Some(from);
     }
 
+    /// The fast path has raised the limit in our name: no surprise, and no raise of the tick's to rest
+    /// after.
+    pub(super) fn lent(&mut self, to: f64) {
+        self.expected = Some(to);
+    }
+
+    /// The same, but what was raised rests as after any raise.
+    pub(super) fn raised(&mut self, now: Timestamp, to: f64) {
+        self.lent(to);
+        self.last_raise = Some(now);
+    }
+
     /// Notes that use is known, at each tick at which it is.
     pub(super) fn known(&mut self, now: Timestamp, policy: &Policy) {
         self.fresh.known(now, policy.stale_s);

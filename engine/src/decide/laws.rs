@@ -6,7 +6,7 @@ use super::cpu::{CpuInput, CpuState, CpuWant};
 use super::memory::{MemoryInput, MemoryState, MemoryWant};
 use super::node::Share;
 use super::share::Claim;
-use super::{Decision, Pool, Score, weight};
+use super::{Decision, Knob, Pool, Score, weight};
 use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{Limits, Usage};
@@ -151,6 +151,26 @@ impl Laws {
             decisions.extend(targets.max);
         }
         decisions
+    }
+
+    /// The quota that the tick decided last, in cores.
+    pub(crate) fn quota(&self) -> Option<f64> {
+        self.cpu.decided()
+    }
+
+    /// The fast path has raised the quota to `to` cores until then.
+    pub(crate) fn lend_quota(&mut self, to: f64, until: Timestamp) {
+        self.cpu.lend(to, until);
+    }
+
+    /// The higher of the memory limits that the tick decided last, in bytes.
+    pub(crate) fn memory_limit(&self) -> Option<f64> {
+        self.memory.decided()
+    }
+
+    /// The fast path has raised a memory limit to `to` bytes.
+    pub(crate) fn lend_memory(&mut self, now: Timestamp, knob: Knob, to: f64) {
+        self.memory.lend(now, knob, to);
     }
 
     /// What happened, or would have.

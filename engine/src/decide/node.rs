@@ -122,14 +122,26 @@ impl NodeShares {
         self.memory.share(at)
     }
 
-    /// Lends CPU between two ticks.
-    pub fn borrow_cpu(&mut self, now: Timestamp, id: CgroupId, cores: f64) -> Option<Lease> {
-        self.cpu.reserve.borrow(now, id, cores)
+    /// Lends CPU between two ticks, for so many seconds.
+    pub(crate) fn lend_cpu(
+        &mut self,
+        now: Timestamp,
+        id: CgroupId,
+        hold_s: f64,
+        cores: f64,
+    ) -> Option<Lease> {
+        self.cpu.reserve.lend(now, id, hold_s, cores)
     }
 
-    /// Lends memory between two ticks.
-    pub fn borrow_memory(&mut self, now: Timestamp, id: CgroupId, bytes: f64) -> Option<Lease> {
-        self.memory.reserve.borrow(now, id, bytes)
+    /// Lends memory between two ticks, for so many seconds.
+    pub(crate) fn lend_memory(
+        &mut self,
+        now: Timestamp,
+        id: CgroupId,
+        hold_s: f64,
+        bytes: f64,
+    ) -> Option<Lease> {
+        self.memory.reserve.lend(now, id, hold_s, bytes)
     }
 }
 

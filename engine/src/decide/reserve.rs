@@ -94,6 +94,38 @@ impl Reserve {
         Some(lease)
     }
 
+    /// A lease for so many seconds from now, as a burst of a moment needs one: of at most `wanted`,
+    /// as far as the reserve reaches. One that the workload has already grows and lasts longer.
+    /// `None` when there is nothing to lend to it.
+    pub fn lend(
+        &mut self,
+        now: Timestamp,
+        workload: CgroupId,
+        hold_s: f64,
+        wanted: f64,
+    ) -> Option<Lease> {
+        let held = self.place(workload).map(|at| self.leases.remove(at));
+        let held = held.filter(|lease| lease.expires > now);
+        let least = held.map_or(0.0, |lease| lease.amount);
+        let amount = wanted.min(self.pool - self.lent());
+        let for_good = self
+            .short_at(workload)
+            .is_ok_and(|at| now.seconds_since(self.short[at].1) >= self.lease_s);
+        if wanted.is_nan() || amount <= 0.0 || for_good {
+            self.leases.extend(held);
+            return None;
+        }
+        let end = after(now, hold_s.max(0.0));
+        let lease = Lease {
+            workload,
+            amount: amount.max(least),
+            granted: held.map_or(now, |lease| lease.granted),
+            expires: held.map_or(end, |lease| lease.expires.max(end)),
+        };
+        self.leases.push(lease);
+        Some(lease)
+    }
+
     /// The lease of a workload that has not expired.
     #[must_use]
     pub fn of(&self, now: Timestamp, workload: CgroupId) -> Option<Lease> {

@@ -11,12 +11,12 @@
 //! ```
 
 mod io;
+mod knobbed;
 mod target;
 
-use super::applied::Applied;
 use super::demand::{demand, forecast_reason};
 use super::feedback::{Bounds, Feedback, Outcome};
-use super::guard::{Guard, Proposal, bounded, capped};
+use super::guard::{Proposal, bounded, capped};
 use super::node::Share;
 use super::oom::OomFloor;
 use super::pressure::Pressure;
@@ -29,6 +29,7 @@ use crate::sample::{Limits, PeakWindow};
 use crate::units::{Bytes, Timestamp};
 
 pub use io::{MemoryInput, MemoryTargets};
+use knobbed::Knobbed;
 pub(super) use target::limit_value;
 use target::{Target, bounded_back, held_reason, high_proposal};
 
@@ -73,15 +74,6 @@ pub struct MemoryState {
     wanted: Option<f64>,
     /// Did it get less at the last tick, because the node is short? No margin mends that.
     short: bool,
-}
-
-/// What is remembered of one of the two limits.
-#[derive(Debug, Clone, Default)]
-struct Knobbed {
-    guard: Guard,
-    applied: Applied,
-    /// Both limits in force when it was last decided to lower this one.
-    lowered: Option<Pair>,
 }
 
 /// What the law wants for one workload, before the node's word.
@@ -460,24 +452,27 @@ impl MemoryState {
         }
     }
 
+    /// The higher of the limits that were decided last, in bytes; `None` while there is none.
+    pub(super) fn decided(&self) -> Option<f64> {
+        self.max
+            .last_decided()
+            .or(self.high.last_decided())
+            .filter(|to| to.is_finite())
+    }
+
+    /// The fast path has raised a limit to `to` bytes.
+    pub(super) fn lend(&mut self, now: Timestamp, knob: Knob, to: f64) {
+        let knobbed = match knob {
+            Knob::MemoryHigh => &mut self.high,
+            _ => &mut self.max,
+        };
+        knobbed.lend(now, to);
+        self.shrink.ended();
+    }
+
     /// Are limits in force that were decided here?
     pub(super) fn ours(&self) -> bool {
         self.high.applied.ours() || self.max.applied.ours()
-    }
-}
-
-impl Knobbed {
-    /// Takes note of the limit in force. Gives what both were before it was lowered, when that has
-    /// just come into force.
-    fn see(&mut self, now: Timestamp, from: f64) -> Option<Pair> {
-        self.guard.see(now, from);
-        let came = self.applied.see(from, PAGE);
-        self.lowered.take().filter(|_| came)
-    }
-
-    fn decided(&mut self, (to, action): (f64, Action), before: Pair) {
-        self.applied.decided(to, action);
-        self.lowered = (action == Action::Lower).then_some(before);
     }
 }
 

@@ -1,0 +1,151 @@
+//! The fast path: from an event to a written limit in one hop, without waiting for the tick.
+//!
+//! Only in mode `enforce` and for workloads that a rule opts in. What one wake may write is bounded,
+//! so that a storm of events cannot starve the tick.
+
+use std::collections::HashSet;
+
+use llmos_engine::decide::Decision;
+use llmos_engine::fast::{NearQuota, Tripped};
+use llmos_engine::policy::{Mode, Policy};
+use llmos_engine::units::{Bytes, CgroupId, Timestamp};
+
+use super::Node;
+use crate::apply::Outcome;
+use crate::host::{clock, facts};
+use crate::probes::KernelEvent;
+use crate::show;
+use crate::watch::WatchEvent;
+
+/// Quotas that one wake may raise; whose event is passed over is told of again in its next period.
+const RAISES_PER_WAKE: usize = 64;
+
+impl Node {
+    /// Raises the quotas that the kernel says will not last for their period.
+    pub(super) fn raise_quotas(&mut self, events: &[KernelEvent]) {
+        if !self.config.fast.cpu || self.config.mode != Mode::Enforce {
+            return;
+        }
+        let mut seen = HashSet::new();
+        let mut left = RAISES_PER_WAKE;
+        // The newest event of a cgroup counts.
+        for event in events.iter().rev() {
+            let Some(event) = near_quota(event).filter(|event| seen.insert(event.id)) else {
+                continue;
+            };
+            if left == 0 {
+                tracing::debug!("more quotas run low than can be raised in one go");
+                return;
+            }
+            left -= usize::from(self.raise_quota(&event));
+        }
+    }
+
+    /// Was it worth a write?
+    fn raise_quota(&mut self, event: &NearQuota) -> bool {
+        let Some((path, policy)) = self.opted_in(event.id) else {
+            return false;
+        };
+        let Ok(now) = clock::monotonic() else {
+            return false;
+        };
+        let size = self.identity.size;
+        let Some(raise) = self.engine.near_quota(event, now, size, &policy) else {
+            return false;
+        };
+        if self.write_at_once(event.at, &path, &raise.decision) {
+            self.fast.told_early(event.id);
+            self.sensor.tell_at(event.id, Some(raise.tell_at));
+        }
+        true
+    }
+
+    /// Raises the memory limits of a workload that has run into one.
+    pub(super) fn raise_memory(&mut self, event: &WatchEvent) {
+        let WatchEvent::MemoryEvents { cgroup, new, at } = *event else {
+            return;
+        };
+        let reached = [new.high, new.max, new.oom]
+            .iter()
+            .any(|n| n.is_some_and(|n| n > 0));
+        if !reached || !self.config.fast.memory || self.config.mode != Mode::Enforce {
+            return;
+        }
+        let Some((path, policy)) = self.opted_in(cgroup) else {
+            return;
+        };
+        let Ok(now) = clock::monotonic() else { return };
+        let Some((sample, limits)) = self.sensor.read_now(cgroup, now) else {
+            return;
+        };
+        let (Some(current), Some(free)) = (sample.memory_current, facts::memory_available()) else {
+            return;
+        };
+        let tripped = Tripped {
+            id: cgroup,
+            current,
+            free: Bytes(free),
+            limits,
+        };
+        let size = self.identity.size;
+        for decision in self.engine.memory_tripped(&tripped, now, size, &policy) {
+            self.write_at_once(at, &path, &decision);
+        }
+    }
+
+    /// Before the tick decides: events of raises that are over come at the configured share again.
+    pub(super) fn settle_leases(&mut self, now: Timestamp) {
+        let engine = &self.engine;
+        for id in self.fast.take_over(|id| !engine.quota_is_lent(id, now)) {
+            self.sensor.tell_at(id, None);
+        }
+    }
+
+    /// Path and policy of a workload that may be written to.
+    fn opted_in(&self, id: CgroupId) -> Option<(String, Policy)> {
+        let known = self.sensor.tree().get(id)?;
+        let (policy, managed) = self.config.policy_for(&known.path);
+        let own = self.identity.own_cgroup.as_ref() == Some(&known.path);
+        (managed && !own).then(|| (known.path.clone(), policy.clone()))
+    }
+
+    /// Was it written?
+    fn write_at_once(&mut self, event_at: Timestamp, path: &str, decision: &Decision) -> bool {
+        let outcome = self.applier.raise(decision.at, path, decision);
+        let applied = outcome == Outcome::Applied;
+        if applied && let Ok(done) = clock::monotonic() {
+            self.fast.wrote(done.0.saturating_sub(event_at.0));
+        }
+        let at_unix_ms = clock::wall_ms();
+        self.fast.show(show::decision(
+            decision,
+            path,
+            at_unix_ms,
+            outcome.to_string(),
+        ));
+        applied
+    }
+}
+
+/// The engine's view of a near-quota event.
+fn near_quota(event: &KernelEvent) -> Option<NearQuota> {
+    match *event {
+        KernelEvent::NearQuota {
+            id,
+            at,
+            quota_ns,
+            left_ns,
+            ends,
+            before,
+            ..
+        } => Some(NearQuota {
+            id,
+            at,
+            quota_ns,
+            left_ns,
+            ends,
+            before,
+        }),
+        _ => None,
+    }
+}
