@@ -179,6 +179,7 @@ impl Node {
             }
         };
         self.pace.begin(now, self_cost::cpu_time());
+        self.applier.tick(now);
         if self.pace.ticks() % LINKS_EVERY == 1 {
             self.links.refresh();
         }
@@ -459,6 +460,7 @@ impl Node {
         });
         all.push(self.forecast_state.health().component());
         all.push(self.applier.component());
+        all.extend(self.applier.watchdog());
         all.extend(sched_ext().as_ref().map(ProbeHealth::component));
         all.push(self.reporter.component());
         all

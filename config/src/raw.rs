@@ -24,6 +24,7 @@ pub(crate) struct Raw {
     pub(crate) probes: RawProbes,
     pub(crate) budget: RawBudget,
     pub(crate) forecast: RawForecast,
+    pub(crate) enforce: RawEnforce,
     pub(crate) node: RawNode,
     pub(crate) policy: RawPolicy,
     pub(crate) workload: Vec<RawWorkload>,
@@ -71,6 +72,12 @@ pub(crate) struct RawBudget {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawForecast {
     pub(crate) save_every_s: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawEnforce {
+    pub(crate) lease_s: Option<f64>,
 }
 
 /// A rule. serde cannot refuse unknown keys beside a flattened struct; `file` has done it before.

@@ -74,7 +74,7 @@ impl Journal {
     pub(crate) fn hold(&mut self) -> Result<(), JournalError> {
         self.check_fence()?;
         let left = self.lease.until_ns().saturating_sub(now_ns()?);
-        if u128::from(left) < self.lease_for.as_nanos() / 2 {
+        if u128::from(left) <= self.lease_for.as_nanos() / 2 {
             self.write_lease(self.epoch)?;
         }
         Ok(())

@@ -50,7 +50,9 @@ impl Lease {
             until_ns,
             pid,
         } = self;
-        seal(&format!("{KIND}\t{boot}\t{epoch:020}\t{until_ns:020}\t{pid:010}"))
+        seal(&format!(
+            "{KIND}\t{boot}\t{epoch:020}\t{until_ns:020}\t{pid:010}"
+        ))
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
@@ -173,7 +175,10 @@ mod tests {
     fn each_cut_and_each_changed_byte_is_noticed() {
         let text = lease().encode();
         for at in 0..text.len() {
-            assert!(Lease::decode(&text.as_bytes()[..at]).is_err(), "cut at {at}");
+            assert!(
+                Lease::decode(&text.as_bytes()[..at]).is_err(),
+                "cut at {at}"
+            );
             let mut bad = text.clone().into_bytes();
             bad[at] ^= 0x15;
             assert!(Lease::decode(&bad).is_err(), "byte {at}");

@@ -95,8 +95,9 @@ pub fn standing(state_dir: &Path) -> Result<Standing, JournalError> {
         Ok(left) => return Ok(Standing::Held(left)),
         Err(overdue) => overdue,
     };
-    let (live, _) = peek(state_dir)?;
-    Ok(if live.is_empty() {
+    let (live, damage) = peek(state_dir)?;
+    // Damage may hide an original, so it has to be told.
+    Ok(if live.is_empty() && damage.is_empty() {
         Standing::Nothing
     } else {
         Standing::Overdue(overdue)
@@ -181,7 +182,8 @@ fn restore_chosen(
         Err(error) => return Err(error),
     };
     // A writer that holds nothing needs no lease and is left in peace.
-    if peek(state_dir)?.0.is_empty() {
+    let (live, damage) = peek(state_dir)?;
+    if live.is_empty() && damage.is_empty() {
         return Ok(RestoreReport::default());
     }
     let overdue = match look(state_dir, &boot)? {
