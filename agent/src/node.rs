@@ -186,6 +186,7 @@ impl Node {
             }
         };
         self.pace.begin(now, self_cost::cpu_time());
+        self.applier.tick(now);
         if self.pace.ticks() % LINKS_EVERY == 1 {
             self.links.refresh();
         }

@@ -7,7 +7,8 @@
 //! - [`walk`] lists its cgroups, [`CgroupReader`] reads one of them.
 //! - [`LimitWriter`] writes limits. It cannot be made without a [`WritePermit`] (mode `enforce`)
 //!   and a [`Journal`], and it journals a file's original content before it first writes to it.
-//! - [`restore_all`] puts the originals back after a crash.
+//! - [`restore_all`] puts the originals back after a crash, and for a writer that hangs;
+//!   [`standing`] tells when that is due.
 //!
 //! Invariant: no path but `write/` and `journal/restore.rs` opens a cgroup file for writing.
 
@@ -20,7 +21,10 @@ mod walk;
 mod write;
 
 pub use dir::CgroupRef;
-pub use journal::{Damage, Journal, JournalError, RestoreReport, Skip, restore_all};
+pub use journal::{
+    Damage, Journal, JournalError, Overdue, Presence, RestoreReport, Skip, Standing, restore_all,
+    restore_workload, standing, watchdog,
+};
 pub use parse::{CpuMax, Garbage, MemoryLimit, Pressure};
 pub use read::{
     CgroupReader, CpuReading, FileBudget, FileProblem, MemoryEvents, MemoryReading, MemoryStat,

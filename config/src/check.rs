@@ -13,7 +13,14 @@ use crate::node;
 use crate::origin::Origins;
 use crate::raw::Raw;
 use crate::rules::Rules;
-use crate::{Budget, Config, Coordinator, Fast, Forecast, Metrics, Model, Probes};
+use crate::{Budget, Config, Coordinator, Enforce, Fast, Forecast, Metrics, Model, Probes};
+
+/// The lease in seconds, when none is set: many ticks, and time for a busy machine.
+const LEASE_S: f64 = 10.0;
+const LEASE_TICKS: f64 = 5.0;
+/// The shortest that may be set, in seconds and in ticks. Putting limits back takes some seconds.
+const SHORTEST_S: f64 = 5.0;
+const SHORTEST_TICKS: f64 = 2.0;
 
 pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> {
     let wrong = |key: &str, value: String, expected: &str| ConfigError::Invalid {
@@ -110,6 +117,16 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
             "10 to 86400 seconds, or 0 for never",
         ));
     }
+    let tick_s = tick_ms as f64 / 1e3;
+    let lease_s = raw
+        .enforce
+        .lease_s
+        .unwrap_or(LEASE_S.max(LEASE_TICKS * tick_s));
+    let shortest_s = SHORTEST_S.max(SHORTEST_TICKS * tick_s);
+    if !(shortest_s..=3600.0).contains(&lease_s) {
+        let expected = format!("{shortest_s} to 3600 seconds with ticks of {tick_ms} ms");
+        return Err(wrong("enforce.lease_s", lease_s.to_string(), &expected));
+    }
     let near_quota_share = raw.probes.near_quota_share.unwrap_or(0.5);
     if !(0.125..=1.0).contains(&near_quota_share) {
         return Err(wrong(
@@ -152,6 +169,9 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
         },
         forecast: Forecast {
             save_every: (save_every_s > 0).then(|| Duration::from_secs(save_every_s)),
+        },
+        enforce: Enforce {
+            lease: Duration::from_secs_f64(lease_s),
         },
         probes: Probes {
             cpu: raw.probes.cpu.unwrap_or(true),

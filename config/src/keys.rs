@@ -43,11 +43,12 @@ pub(crate) const POLICY: [&str; 26] = [
 ];
 
 /// Sections and their keys.
-pub(crate) const SECTIONS: [(&str, &[&str]); 9] = [
+pub(crate) const SECTIONS: [(&str, &[&str]); 10] = [
     ("coordinator", &["address", "queue_reports"]),
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
     ("forecast", &["save_every_s"]),
+    ("enforce", &["lease_s"]),
     (
         "probes",
         &[

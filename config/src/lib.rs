@@ -59,6 +59,8 @@ pub struct Config {
     pub model: Model,
     /// What is kept of forecasts.
     pub forecast: Forecast,
+    /// How limits are held.
+    pub enforce: Enforce,
     /// Which eBPF probes to load.
     pub probes: Probes,
     /// What the agent may cost.
@@ -143,6 +145,13 @@ pub struct Fast {
 pub struct Forecast {
     /// Time between two saves of the forecasting state; `None` is never.
     pub save_every: Option<Duration>,
+}
+
+/// `[enforce]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enforce {
+    /// How long limits stay when the agent does not answer and a watchdog runs.
+    pub lease: Duration,
 }
 
 /// `[probes]`

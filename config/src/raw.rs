@@ -25,6 +25,7 @@ pub(crate) struct Raw {
     pub(crate) budget: RawBudget,
     pub(crate) forecast: RawForecast,
     pub(crate) fast: RawFast,
+    pub(crate) enforce: RawEnforce,
     pub(crate) node: RawNode,
     pub(crate) policy: RawPolicy,
     pub(crate) workload: Vec<RawWorkload>,
@@ -79,6 +80,12 @@ pub(crate) struct RawForecast {
 pub(crate) struct RawFast {
     pub(crate) cpu: Option<bool>,
     pub(crate) memory: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawEnforce {
+    pub(crate) lease_s: Option<f64>,
 }
 
 /// A rule. serde cannot refuse unknown keys beside a flattened struct; `file` has done it before.

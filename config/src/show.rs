@@ -52,6 +52,12 @@ pub(crate) fn config(config: &Config) -> String {
         "save_every_s",
         Some(save_every.as_secs().to_string()),
     );
+    page.section("[enforce]");
+    page.line(
+        "enforce.",
+        "lease_s",
+        Some(float(config.enforce.lease.as_secs_f64())),
+    );
     page.section("[probes]");
     let probes = &config.probes;
     for (key, on) in [

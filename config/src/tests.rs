@@ -108,6 +108,31 @@ fn flags_win_over_environment_over_file_over_defaults() {
 }
 
 #[test]
+fn a_lease_lasts_some_ticks() {
+    for (file, seconds) in [
+        ("", 10.0),
+        ("tick_ms = 60000\n", 300.0),
+        ("[enforce]\nlease_s = 5\n", 5.0),
+        ("tick_ms = 4000\n[enforce]\nlease_s = 8.5\n", 8.5),
+    ] {
+        let lease = Home::new(file).load().unwrap().enforce.lease;
+        assert_eq!(lease.as_secs_f64(), seconds, "{file}");
+    }
+    for (file, expected) in [
+        (
+            "[enforce]\nlease_s = 4\n",
+            "5 to 3600 seconds with ticks of 1000 ms",
+        ),
+        ("tick_ms = 4000\n[enforce]\nlease_s = 7\n", "8 to 3600"),
+        ("[enforce]\nlease_s = nan\n", "5 to 3600"),
+    ] {
+        let error = Home::new(file).error();
+        assert!(error.contains("enforce.lease_s = "), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn what_is_shown_is_a_config_file_that_means_the_same() {
     let file = "mode = \"enforce\"\n[policy]\nmemory_floor = 33554432\ncpu_ceiling_cores = 3\n\
                 [[workload]]\nmatch = \"a/*\"\nenforce = true\ncpu_margin = 0.5\n";

@@ -111,6 +111,9 @@ pub struct RestoreArgs {
     /// Root of the cgroup v2 hierarchy; found by itself if not given
     #[arg(long, value_name = "DIR", env = "LLMOS_CGROUP_ROOT")]
     pub cgroup_root: Option<PathBuf>,
+    /// Only this workload: the path of its cgroup below the root, or its id
+    #[arg(value_name = "WORKLOAD", conflicts_with = "all")]
+    pub workload: Option<String>,
     /// All limits of the journal; this is what happens without it too
     #[arg(long)]
     pub all: bool,

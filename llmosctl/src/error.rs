@@ -247,8 +247,8 @@ fn listed(candidates: &[(String, String)]) -> String {
 fn advice(error: &JournalError) -> String {
     match error {
         JournalError::InUse { .. } => format!(
-            "{error}; a running agent puts the limits back itself when it stops, e.g. with \
-             \"systemctl stop llmos-agent\""
+            "{error}; it renews its lease, so it is well, and puts the limits back itself when it \
+             stops, e.g. with \"systemctl stop llmos-agent\""
         ),
         JournalError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             format!("{error}; run as root")

@@ -145,6 +145,45 @@ fn a_running_agent_is_named_and_nothing_is_touched() {
 }
 
 #[test]
+fn an_agent_that_hangs_is_fenced_off() {
+    let node = node();
+    let hanging = changed(&node);
+    // As if its lease had run out.
+    fs::remove_file(node.state.join("lease")).expect("removed");
+    let output = restore(&node, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(limit(&node), "max 100000");
+    let said = text(&output.stdout);
+    let holder = format!("the agent (process {}) holds", std::process::id());
+    assert!(said.starts_with(&holder), "{said}");
+    let output = restore(&node, &["--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json["fenced_process"], std::process::id().to_string());
+    drop(hanging);
+    assert!(restore(&node, &[]).status.success());
+}
+
+#[test]
+fn one_workload_is_restored_alone() {
+    let node = node();
+    drop(changed(&node));
+    let output = restore(&node, &["other.service"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.starts_with("nothing to restore: no limit of other.service"),
+        "{said}"
+    );
+    assert_ne!(limit(&node), "max 100000");
+    assert!(restore(&node, &["web.service"]).status.success());
+    assert_eq!(limit(&node), "max 100000");
+    assert_eq!(
+        restore(&node, &["web.service", "--all"]).status.code(),
+        Some(64)
+    );
+}
+
+#[test]
 fn others_than_root_are_told_so() {
     /// The kernel's overflow id: `nobody` on every distribution.
     const NOBODY: u32 = 65_534;

@@ -1,6 +1,7 @@
 //! Writes the limits of opted-in workloads. Exists in mode `enforce` only.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use llmos_cgroupfs::{CgroupRef, JournalError, LimitWriter, SetError};
 use llmos_engine::decide::{Action, Decision, Knob};
@@ -8,6 +9,7 @@ use llmos_engine::sample::Limits;
 use llmos_engine::units::{CgroupId, Timestamp};
 
 use super::guard::{Guard, Trouble};
+use super::lease::Lease;
 use super::log_report;
 use super::order::order;
 use super::outcome::Outcome;
@@ -19,6 +21,7 @@ const MISSED_TICKS: u64 = 3;
 #[derive(Debug)]
 pub(super) struct Enforcer {
     writer: LimitWriter,
+    lease: Lease,
     workloads: BTreeMap<u64, Workload>,
     tick: (Timestamp, u64),
     /// Changes by somebody else since the start.
@@ -32,13 +35,27 @@ struct Workload {
 }
 
 impl Enforcer {
-    pub(super) fn new(writer: LimitWriter) -> Self {
+    pub(super) fn new(writer: LimitWriter, state_dir: PathBuf) -> Self {
         Self {
             writer,
+            lease: Lease::new(state_dir),
             workloads: BTreeMap::new(),
             tick: (Timestamp(0), 0),
             drifts: 0,
         }
+    }
+
+    /// Renews the lease; after a takeover nothing of what was written before is known any more.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        if self.lease.tick(&mut self.writer) {
+            self.workloads.clear();
+        }
+        self.begin(now);
+    }
+
+    /// The lease on the limits in force.
+    pub(super) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Applies the decisions for one workload; an outcome for each, in their order.
@@ -115,6 +132,7 @@ impl Enforcer {
     /// Puts everything back.
     pub(super) fn stop(&mut self) {
         self.workloads.clear();
+        self.lease.stop(&mut self.writer);
         match self.writer.restore_all() {
             Ok(report) => log_report("limits restored at stop", &report),
             Err(error) => tracing::error!(%error, "limits may not be restored"),
@@ -227,6 +245,8 @@ impl Enforcer {
                 self.restore(cgroup.id, "cgroup gone");
                 Outcome::Gone
             }
+            // The next tick begins anew.
+            Err(SetError::Fenced(_)) => Outcome::Waiting("the limits were taken over"),
             // Use changes by the moment, so the next tick may try again.
             Err(error @ SetError::WouldKill { .. }) => Outcome::Failed(error.to_string()),
             Err(error) => {
@@ -261,7 +281,7 @@ fn in_force(limits: &Limits, knob: Knob) -> Option<f64> {
 /// The journal's error as the agent's exit code (`sysexits.h`).
 pub(super) fn exit_code(error: &JournalError) -> u8 {
     match error {
-        JournalError::InUse { .. } => 75,
+        JournalError::InUse { .. } | JournalError::Fenced { .. } => 75,
         JournalError::Version { .. } => 65,
         JournalError::Io { .. } => 74,
     }

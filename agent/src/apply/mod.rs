@@ -1,11 +1,13 @@
 //! Turns decisions into writes: only in mode `enforce`, only for opted-in workloads, and undone
-//! when the agent stops, when a workload is no longer opted in, and after a crash.
+//! when the agent stops, when a workload is no longer opted in, after a crash, and by a watchdog when
+//! the agent does not answer.
 //!
 //! Invariant: in mode `observe` there is no writer. What an earlier run left behind is restored in
 //! every mode.
 
 mod enforce;
 mod guard;
+mod lease;
 mod order;
 mod outcome;
 #[cfg(test)]
@@ -75,15 +77,24 @@ impl Applier {
             });
         };
         let mut journal = Journal::open(&config.state_dir)?;
+        journal.set_lease(config.enforce.lease);
         let mut report = journal.restore_all(root.path())?;
         report.damage = journal.damage().to_vec();
         let leftovers = told(&report);
         let writer = LimitWriter::new(permit, root.path().to_owned(), journal);
         Ok(Self {
-            enforcer: Some(Enforcer::new(writer)),
+            enforcer: Some(Enforcer::new(writer, config.state_dir.clone())),
             controllers,
             leftovers,
         })
+    }
+
+    /// Renews the lease on the limits in force. To be called first of all at each tick, so that the
+    /// tick sees limits as they are after a takeover.
+    pub fn tick(&mut self, now: Timestamp) {
+        if let Some(enforcer) = &mut self.enforcer {
+            enforcer.tick(now);
+        }
     }
 
     /// Applies the decisions for one workload at one tick; an outcome for each, in their order.
@@ -151,8 +162,12 @@ impl Applier {
     #[must_use]
     pub fn component(&self) -> Component {
         let (state, mut cause) = self.state();
-        if let Some(leftovers) = &self.leftovers {
-            cause = format!("{cause}; {leftovers}");
+        let history = self.enforcer.as_ref().and_then(|e| e.lease().history());
+        for past in [history.as_ref(), self.leftovers.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            cause = format!("{cause}; {past}");
         }
         Component {
             name: COMPONENT.to_owned(),
@@ -161,10 +176,20 @@ impl Applier {
         }
     }
 
+    /// Whether a watchdog runs; nothing in mode `observe`, which needs none.
+    #[must_use]
+    pub fn watchdog(&self) -> Option<Component> {
+        let enforcer = self.enforcer.as_ref()?;
+        Some(enforcer.lease().watchdog())
+    }
+
     fn state(&self) -> (Health, String) {
         let Some(enforcer) = &self.enforcer else {
             return (Health::Off, "mode observe: no limit is written".to_owned());
         };
+        if let Some(trouble) = enforcer.lease().in_trouble() {
+            return (Health::Degraded, trouble.to_owned());
+        }
         let missing = match (self.controllers.cpu, self.controllers.memory) {
             (true, true) => None,
             (false, false) => Some("cpu and memory controllers"),
@@ -210,7 +235,11 @@ fn told(report: &RestoreReport) -> Option<String> {
         return None;
     }
     log_report("limits of an earlier run", report);
-    Some(format!("limits of an earlier run: {report}"))
+    let fenced = match &report.fenced {
+        Some(pid) => format!("; process {pid} still holds the journal and is fenced off"),
+        None => String::new(),
+    };
+    Some(format!("limits of an earlier run: {report}{fenced}"))
 }
 
 /// Logs a restore: one line, and one for each file that is not as it was.

@@ -1,22 +1,32 @@
-//! One process at a time may use a journal.
+//! Locks of a state directory: who may use the journal, who may take it over, who watches it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::JournalError;
 
-/// Holds the lock until dropped. The kernel lets go of it when the process dies.
+/// Held by the one process that uses the journal.
+pub(super) const JOURNAL: &str = "journal.lock";
+/// Held while a journal changes hands: opened, reopened, or restored by somebody else.
+pub(super) const TAKEOVER: &str = "takeover.lock";
+/// Held by a watchdog for as long as it runs.
+pub(super) const WATCHDOG: &str = "watchdog.lock";
+
+const POLL: Duration = Duration::from_millis(10);
+
+/// Holds a lock until dropped. The kernel lets go of it when the process dies.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of a state directory.
-    pub(super) fn take(state_dir: &Path) -> Result<Self, JournalError> {
-        let path = state_dir.join("journal.lock");
+    /// Takes a lock of a state directory, and waits for it as long as `wait`.
+    pub(super) fn take(state_dir: &Path, name: &str, wait: Duration) -> Result<Self, JournalError> {
+        let path = state_dir.join(name);
         let failed = |source| JournalError::Io {
             path: path.clone(),
             source,
@@ -29,24 +39,52 @@ impl Lock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // The number is a help for people; the lock stands without it.
-                if file.read_to_string(&mut holder).is_err() || holder.trim().is_empty() {
-                    holder = "?".to_owned();
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() < wait => {
+                    std::thread::sleep(POLL);
                 }
-                let holder = holder.trim().to_owned();
-                return Err(JournalError::InUse {
-                    state_dir: state_dir.to_owned(),
-                    holder,
-                });
+                Err(TryLockError::WouldBlock) => {
+                    return Err(JournalError::InUse {
+                        state_dir: state_dir.to_owned(),
+                        holder: holder(&mut file),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         note_holder(&mut file).map_err(failed)?;
         Ok(Self { _file: file })
+    }
+}
+
+/// Who holds a lock now (its process id, or `?`), without keeping it. `None` if nobody does.
+pub(super) fn holder_of(state_dir: &Path, name: &str) -> Result<Option<String>, JournalError> {
+    let path = state_dir.join(name);
+    let failed = |source| JournalError::Io {
+        path: path.clone(),
+        source,
+    };
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut file))),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// The number is a help for people; the lock stands without it.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
+        _ => "?".to_owned(),
     }
 }
 

@@ -3,12 +3,19 @@
 //! `STATE_DIR/journal` is text, one checked record a line (see `record`), append-only, with an
 //! fsync for each record. `STATE_DIR/journal.lock` keeps a second process out. A cgroup's limits
 //! die with the machine's boot, so originals of another boot are dropped, not restored.
+//!
+//! Limits in force are a lease: `takeover` says how they go back when their writer does not answer.
 
+mod fence;
+mod hold;
+mod lease;
 mod lock;
+mod presence;
 mod record;
 mod report;
 mod restore;
 mod store;
+mod takeover;
 
 use std::fs;
 use std::io;
@@ -16,12 +23,17 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lock::Lock;
+use lock::{JOURNAL, Lock, TAKEOVER};
+pub use presence::{Presence, watchdog};
 use record::{Key, Original};
 pub use report::{RestoreReport, Skip};
 use store::Store;
+pub use takeover::{Overdue, Standing, restore_all, restore_workload, standing};
 
 use crate::dir::CgroupRef;
+
+/// How long one who opens or restores waits for another who does; longer than a restore takes.
+const PATIENT: Duration = Duration::from_secs(10);
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +45,14 @@ pub enum JournalError {
         state_dir: PathBuf,
         /// Process id of the holder, or `?`.
         holder: String,
+    },
+    /// Somebody put the limits back because their lease had run out.
+    #[error("the limits of {state_dir} were taken over by process {by}")]
+    Fenced {
+        /// The state directory.
+        state_dir: PathBuf,
+        /// Process id of who did it, or `?`.
+        by: String,
     },
     /// A newer LLMOS wrote it.
     #[error("{path} has format version {version}, expected {}", record::VERSION)]
@@ -69,10 +89,15 @@ pub struct Damage {
 /// The open journal. Holding it keeps every other process out.
 #[derive(Debug)]
 pub struct Journal {
+    state_dir: PathBuf,
     store: Store,
     boot: String,
     damage: Vec<Damage>,
     patience: Duration,
+    /// The fence under which this journal was opened.
+    epoch: u64,
+    lease: lease::Held,
+    lease_for: Duration,
     _lock: Lock,
 }
 
@@ -80,8 +105,8 @@ impl Journal {
     /// Opens the journal of a state directory; makes the directory (mode 0700) if need be.
     ///
     /// # Errors
-    /// When another process holds it, or its files cannot be read or written. Bad records are no
-    /// error, see [`Journal::damage`].
+    /// When another process holds it, or its files cannot be read or written. One that is just
+    /// restoring is waited for. Bad records are no error, see [`Journal::damage`].
     pub fn open(state_dir: &Path) -> Result<Self, JournalError> {
         Self::open_in_boot(state_dir, boot_id()?)
     }
@@ -99,13 +124,28 @@ impl Journal {
                 path: state_dir.to_owned(),
                 source,
             })?;
-        let lock = Lock::take(state_dir)?;
+        let _takeover = Lock::take(state_dir, TAKEOVER, PATIENT)?;
+        let mut journal = Self::under_takeover(state_dir, boot)?;
+        if !journal.is_empty() {
+            // From now on we answer for what is in it.
+            journal.write_lease(journal.epoch)?;
+        }
+        Ok(journal)
+    }
+
+    /// Opens it for one who holds the takeover lock.
+    fn under_takeover(state_dir: &Path, boot: String) -> Result<Self, JournalError> {
+        let lock = Lock::take(state_dir, JOURNAL, Duration::ZERO)?;
         let (store, damage) = Store::open(state_dir)?;
         Ok(Self {
+            state_dir: state_dir.to_owned(),
             store,
+            epoch: hold::current_epoch(state_dir, &boot)?,
             boot,
             damage,
             patience: restore::PATIENCE,
+            lease: lease::Held::default(),
+            lease_for: lease::DEFAULT,
             _lock: lock,
         })
     }
@@ -177,53 +217,32 @@ impl Journal {
     /// Puts all originals back.
     ///
     /// # Errors
-    /// When the journal cannot be written afterwards.
+    /// [`JournalError::Fenced`] after a takeover. When the journal cannot be written afterwards.
     pub fn restore_all(&mut self, root: &Path) -> Result<RestoreReport, JournalError> {
-        self.restore(root, |_| true)
+        self.renew()?;
+        self.put_back(root, |_, _| true)
     }
 
     /// Puts the originals of one cgroup back.
     ///
     /// # Errors
-    /// When the journal cannot be written afterwards.
+    /// As [`Journal::restore_all`].
     pub fn restore_cgroup(&mut self, root: &Path, id: u64) -> Result<RestoreReport, JournalError> {
-        self.restore(root, |key| key.inode == id)
+        self.renew()?;
+        self.put_back(root, |key, _| key.inode == id)
     }
 
-    fn restore(
+    fn put_back(
         &mut self,
         root: &Path,
-        chosen: impl Fn(&Key) -> bool,
+        chosen: impl Fn(&Key, &Original) -> bool,
     ) -> Result<RestoreReport, JournalError> {
-        let originals = self.store.live().iter().filter(|(key, _)| chosen(key));
+        let originals = self.store.live().iter();
+        let originals = originals.filter(|(key, original)| chosen(key, original));
         let (report, done) = restore::restore(originals, root, &self.boot, self.patience);
         self.store.done(&done)?;
         Ok(report)
     }
-}
-
-/// Puts all originals of a state directory back: what `llmosctl restore` does. A state directory
-/// or journal that does not exist means that there is nothing to restore.
-///
-/// # Errors
-/// When an agent runs and holds the journal, or the journal cannot be read or written.
-pub fn restore_all(state_dir: &Path, root: &Path) -> Result<RestoreReport, JournalError> {
-    match state_dir.join("journal").symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(RestoreReport::default());
-        }
-        Err(source) => {
-            return Err(JournalError::Io {
-                path: state_dir.to_owned(),
-                source,
-            });
-        }
-        Ok(_) => {}
-    }
-    let mut journal = Journal::open(state_dir)?;
-    let mut report = journal.restore_all(root)?;
-    report.damage = journal.damage;
-    Ok(report)
 }
 
 fn boot_id() -> Result<String, JournalError> {

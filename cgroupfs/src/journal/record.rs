@@ -57,17 +57,12 @@ impl Record {
             ),
             Self::Done(key) => format!("done\t{}\t{}", key.inode, escape(&key.file)),
         };
-        format!("{:08x}\t{body}\n", crc32fast::hash(body.as_bytes()))
+        seal(&body)
     }
 
     /// The record of a line without its newline, or what is wrong with it.
     pub(super) fn decode(line: &[u8]) -> Result<Self, &'static str> {
-        let line = std::str::from_utf8(line).map_err(|_| "not UTF-8")?;
-        let (crc, body) = line.split_once('\t').ok_or("no checksum")?;
-        if crc != format!("{:08x}", crc32fast::hash(body.as_bytes())) {
-            return Err("wrong checksum");
-        }
-        let words: Vec<&str> = body.split('\t').collect();
+        let words: Vec<&str> = unseal(line)?.split('\t').collect();
         match words[..] {
             [HEADER, version] => version
                 .parse()
@@ -85,6 +80,21 @@ impl Record {
             _ => Err("unknown kind of record"),
         }
     }
+}
+
+/// A line with its checksum and its newline.
+pub(super) fn seal(body: &str) -> String {
+    format!("{:08x}\t{body}\n", crc32fast::hash(body.as_bytes()))
+}
+
+/// What is in a line without its newline, if its checksum is right.
+pub(super) fn unseal(line: &[u8]) -> Result<&str, &'static str> {
+    let line = std::str::from_utf8(line).map_err(|_| "not UTF-8")?;
+    let (crc, body) = line.split_once('\t').ok_or("no checksum")?;
+    if crc != format!("{:08x}", crc32fast::hash(body.as_bytes())) {
+        return Err("wrong checksum");
+    }
+    Ok(body)
 }
 
 fn key(inode: &str, file: &str) -> Result<Key, &'static str> {

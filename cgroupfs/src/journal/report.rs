@@ -28,12 +28,17 @@ impl fmt::Display for Skip {
 pub struct RestoreReport {
     /// Files that hold their original content again.
     pub restored: Vec<PathBuf>,
+    /// How many of those did not hold it before.
+    pub written: usize,
     /// Files that need no restoring any more.
     pub skipped: Vec<(PathBuf, Skip)>,
     /// Files that could not be restored, and why.
     pub failed: Vec<(PathBuf, String)>,
     /// Records that were not believed.
     pub damage: Vec<Damage>,
+    /// The process that holds the journal but did not answer, so that its limits were taken over;
+    /// its process id, or `?`. It writes no limit until it has begun anew.
+    pub fenced: Option<String>,
 }
 
 impl RestoreReport {

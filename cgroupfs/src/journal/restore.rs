@@ -109,8 +109,11 @@ impl Pass {
     fn file(&mut self, key: &Key, original: &Original, dir: &Dir) {
         let path = dir.display(&key.file);
         match put_back(dir, &key.file, &original.text) {
-            Ok(true) => self.report.restored.push(path),
-            Ok(false) => self.report.skipped.push((path, Skip::Gone)),
+            Ok(Put::Gone) => self.report.skipped.push((path, Skip::Gone)),
+            Ok(put) => {
+                self.report.written += usize::from(put == Put::Written);
+                self.report.restored.push(path);
+            }
             Err(error) => {
                 let reason = format!("cannot write {:?}: {error}", original.text.trim());
                 self.report.failed.push((path, reason));
@@ -160,15 +163,26 @@ fn falling_max(dir: &Dir, original: &str) -> Option<u64> {
     }
 }
 
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Put {
+    /// It holds the text again.
+    Written,
+    /// It held the text already.
+    Held,
+    /// The cgroup is gone.
+    Gone,
+}
+
 /// Writes the text as it was. cgroups-rs writes typed values in its own form, and drops the
 /// system's error where it takes text, so this is ours. Never creates a file. Cutting to length
-/// means nothing to the kernel's files and keeps plain ones honest. `false`: the cgroup is gone.
-fn put_back(dir: &Dir, file: &str, text: &str) -> io::Result<bool> {
+/// means nothing to the kernel's files and keeps plain ones honest.
+fn put_back(dir: &Dir, file: &str, text: &str) -> io::Result<Put> {
     match dir.read(file) {
-        Ok(Some(now)) if now == text => return Ok(true),
+        Ok(Some(now)) if now == text => return Ok(Put::Held),
         Ok(Some(_)) => {}
         Ok(None) if dir.is_alive() => return Err(io::ErrorKind::NotFound.into()),
-        Ok(None) => return Ok(false),
+        Ok(None) => return Ok(Put::Gone),
         Err(error) => return Err(error),
     }
     let path = dir.pinned().join(file);
@@ -178,7 +192,7 @@ fn put_back(dir: &Dir, file: &str, text: &str) -> io::Result<bool> {
         .open(path)
         .and_then(|mut opened| opened.write_all(text.as_bytes()));
     match written {
-        Err(error) if is_gone(&error) => Ok(false),
-        other => other.map(|()| true),
+        Err(error) if is_gone(&error) => Ok(Put::Gone),
+        other => other.map(|()| Put::Written),
     }
 }

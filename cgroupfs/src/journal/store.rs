@@ -150,6 +150,20 @@ impl Store {
     }
 }
 
+/// The originals of a journal that somebody else may be using, and what is damaged. Changes nothing.
+pub(super) fn peek(
+    state_dir: &Path,
+) -> Result<(BTreeMap<Key, Original>, Vec<Damage>), JournalError> {
+    let path = state_dir.join("journal");
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(JournalError::Io { path, source }),
+    };
+    let loaded = load(&bytes, &path)?;
+    Ok((loaded.live, loaded.damage))
+}
+
 /// Reads records until the end; bad ones are reported and passed over. A last line that was cut
 /// short is what a crash leaves behind: its write to the cgroup never happened.
 pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Loaded, JournalError> {

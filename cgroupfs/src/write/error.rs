@@ -51,7 +51,11 @@ pub enum SetError {
     },
     /// The original could not be made safe, so nothing was written.
     #[error("not written, because the original is not safe: {0}")]
-    Journal(#[from] JournalError),
+    Journal(#[source] JournalError),
+    /// The limits were put back by somebody else, because their lease had run out. Nothing can be
+    /// written before [`LimitWriter::reopen`](super::LimitWriter::reopen).
+    #[error("not written: {0}")]
+    Fenced(#[source] JournalError),
     /// The kernel refused the write.
     #[error("cannot write {value:?} to {path}: {source}")]
     Write {
@@ -72,4 +76,13 @@ pub enum SetError {
         /// What the file holds.
         found: String,
     },
+}
+
+impl From<JournalError> for SetError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Fenced { .. } => Self::Fenced(error),
+            _ => Self::Journal(error),
+        }
+    }
 }

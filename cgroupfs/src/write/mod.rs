@@ -6,6 +6,7 @@ pub(crate) mod value;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use llmos_engine::decide::Knob;
 use llmos_engine::policy::Mode;
@@ -118,8 +119,11 @@ impl LimitWriter {
             .last
             .get(&knob)
             .is_some_and(|last| !last.is_near(current, self.page));
+        self.journal.hold()?;
         self.journal
             .keep_original(cgroup, knob.file(), &before, foreign)?;
+        // Again, and last of all: keeping an original takes a while.
+        self.journal.check_fence()?;
         put::put(dir, knob, wanted).map_err(|source| write_error(dir, knob, wanted, source))?;
         let after = parse_content(dir, knob, &read(dir, knob)?)?;
         touched.last.insert(knob, after);
@@ -219,6 +223,23 @@ impl LimitWriter {
     pub fn restore_all(&mut self) -> Result<RestoreReport, JournalError> {
         self.cgroups.clear();
         self.journal.restore_all(&self.root)
+    }
+
+    /// Renews the lease on the limits that are held; see [`Journal::renew`].
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] when the limits were put back by somebody else meanwhile.
+    pub fn renew(&mut self) -> Result<(), JournalError> {
+        self.journal.renew()
+    }
+
+    /// Begins anew after that, knowing nothing of earlier writes; see [`Journal::reopen`].
+    ///
+    /// # Errors
+    /// As [`Journal::reopen`].
+    pub fn reopen(&mut self, wait: Duration) -> Result<RestoreReport, JournalError> {
+        self.cgroups.clear();
+        self.journal.reopen(&self.root, wait)
     }
 
     fn touch<'a>(

@@ -11,5 +11,6 @@ mod journal;
 mod read;
 mod restore;
 mod support;
+mod takeover;
 mod walk;
 mod write;

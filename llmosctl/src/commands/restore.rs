@@ -1,6 +1,7 @@
-//! `llmosctl restore`: works on the journal of an agent that does not run, so it needs no socket.
+//! `llmosctl restore`: works on the journal of an agent that does not run, so it needs no socket. From
+//! an agent that hangs the limits are taken over as a watchdog does it; one that answers is left alone.
 
-use llmos_cgroupfs::{Root, restore_all};
+use llmos_cgroupfs::{Root, restore_all, restore_workload};
 use serde_json::json;
 
 use super::{print_json, print_lines};
@@ -13,7 +14,10 @@ pub fn run(json: bool, args: &RestoreArgs) -> Result<(), CtlError> {
         Some(root) => root.clone(),
         None => Root::find()?.path().to_owned(),
     };
-    let report = restore_all(&args.state_dir, &root)?;
+    let report = match &args.workload {
+        Some(workload) => restore_workload(&args.state_dir, &root, workload)?,
+        None => restore_all(&args.state_dir, &root)?,
+    };
     if json {
         let skipped = report.skipped.iter();
         let failed = report.failed.iter();
@@ -25,11 +29,15 @@ pub fn run(json: bool, args: &RestoreArgs) -> Result<(), CtlError> {
             "failed": failed
                 .map(|(path, why)| json!({"path": path, "why": why}))
                 .collect::<Vec<_>>(),
+            "fenced_process": report.fenced,
             "damaged_records": report.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
     } else if report.is_empty() {
         print_lines([format!(
-            "nothing to restore: no limit is in the journal of {}",
+            "nothing to restore: no limit{} is in the journal of {}",
+            args.workload
+                .as_ref()
+                .map_or_else(String::new, |workload| format!(" of {workload}")),
             args.state_dir.display()
         )])?;
     } else {
@@ -49,7 +57,19 @@ pub fn run(json: bool, args: &RestoreArgs) -> Result<(), CtlError> {
             .damage
             .iter()
             .map(|damage| format!("damaged {damage}"));
-        print_lines(restored.chain(skipped).chain(failed).chain(damage))?;
+        let fenced = report.fenced.iter().map(|pid| {
+            format!(
+                "the agent (process {pid}) holds the journal but has not renewed its lease: its \
+                 limits were taken over, and it writes none before it has begun anew"
+            )
+        });
+        print_lines(
+            fenced
+                .chain(restored)
+                .chain(skipped)
+                .chain(failed)
+                .chain(damage),
+        )?;
         print_lines([report.to_string()])?;
     }
     match report.failed.len() {

@@ -1,4 +1,4 @@
-//! The agent under test: started, asked, ended in three ways.
+//! The agent under test: started, asked, stopped, ended in three ways; and its watchdog.
 
 use std::fs::File;
 use std::path::Path;
@@ -118,14 +118,73 @@ impl Agent {
         self.end(Signal::SIGKILL)
     }
 
-    fn end(mut self, signal: Signal) -> Result<ExitStatus> {
+    /// A signal that does not end it.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
         kill(Pid::from_raw(i32::try_from(self.child.id())?), signal)?;
+        Ok(())
+    }
+
+    /// State and cause of one part; empty while it does not say.
+    #[must_use]
+    pub fn part(&self, name: &str) -> (String, String) {
+        let status = self.get("/v1/status").unwrap_or_default();
+        let parts = status["components"].as_array();
+        let part = parts.and_then(|parts| parts.iter().find(|part| part["name"] == name));
+        let word = |key: &str| {
+            let word = part.and_then(|part| part[key].as_str());
+            word.unwrap_or_default().to_owned()
+        };
+        (word("state"), word("cause"))
+    }
+
+    fn end(mut self, signal: Signal) -> Result<ExitStatus> {
+        self.signal(signal)?;
         let mut status = None;
         clock::wait_for(Duration::from_secs(15), || {
             status = self.child.try_wait().ok().flatten();
             status.is_some()
         });
         status.with_context(|| format!("the agent did not end within 15 s of {signal}"))
+    }
+}
+
+/// A running watchdog; it is ended when this is dropped.
+pub struct Watchdog(Child);
+
+impl Watchdog {
+    /// Starts it on the agents' state directory.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start() -> Result<Self> {
+        let log = File::options().create(true).append(true).open(LOG)?;
+        let child = Command::new("llmos-watchdog")
+            .args(["--state-dir", STATE])
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("cannot start llmos-watchdog")?;
+        Ok(Self(child))
+    }
+
+    /// Its memory in MiB; nothing when it ended by itself.
+    #[must_use]
+    pub fn rss_mib(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib / 1024.0)
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -43,6 +43,18 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "llmos-coordinator",
         &["aya", "llmos-agent", "llmos-cgroupfs", "tract-onnx"],
     ),
+    (
+        "llmos-watchdog",
+        &[
+            "aya",
+            "llmos-agent",
+            "llmos-config",
+            "llmos-forecaster",
+            "llmos-proto",
+            "tokio",
+            "tract-onnx",
+        ],
+    ),
     ("llmosctl", &["aya", "llmos-agent"]),
 ];
 

@@ -46,6 +46,7 @@ pub struct Args {
 /// Our programs in the machine.
 const PROGRAMS: &[&str] = &[
     "llmos-agent",
+    "llmos-watchdog",
     "llmosctl",
     "native-accuracy",
     "native-load",

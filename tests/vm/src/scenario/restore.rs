@@ -3,19 +3,23 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use nix::sys::signal::Signal;
 
 use super::{Load, Stage};
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, Watchdog};
 use crate::clock::wait_for;
 use crate::report::Report;
 
 /// Warm-up and one lowering step take a few seconds; emulation makes them longer.
 const CHANGED: Duration = Duration::from_secs(60);
 const BACK: Duration = Duration::from_secs(10);
+/// A lease is 10 s.
+const LEASE_OVER: Duration = Duration::from_secs(60);
 
 /// Ends the agent by a signal it can catch, by one it cannot, and with the command line's help.
 pub fn run(report: &mut Report, stage: &Stage, agent: Agent) -> Result<()> {
     let _wave = Load::start(stage.wave.path(), &["steady", "60"])?;
+    let agent = stopped(report, stage, agent)?;
     let changed = wait_for(CHANGED, || !stage.differing().is_empty());
     let status = agent.terminate()?;
     report.event(&format!("SIGTERM: the agent ended with {status}"));
@@ -41,6 +45,42 @@ pub fn run(report: &mut Report, stage: &Stage, agent: Agent) -> Result<()> {
     ));
     back(report, "restored_by_command", ok && !left.is_empty(), stage);
     Ok(())
+}
+
+/// Stops the agent past its lease, lets the watchdog do its work, and lets the agent go on.
+fn stopped(report: &mut Report, stage: &Stage, agent: Agent) -> Result<Agent> {
+    let (unwatched, _) = agent.part("watchdog");
+    let watchdog = Watchdog::start()?;
+    let watched = wait_for(BACK, || agent.part("watchdog").0 == "healthy");
+    let ok = unwatched == "degraded" && watched.is_some();
+    report.check(
+        "watchdog_seen",
+        ok,
+        &format!("{unwatched} without it, then: {}", agent.part("watchdog").1),
+    );
+
+    let changed = wait_for(CHANGED, || !stage.differing().is_empty());
+    agent.signal(Signal::SIGSTOP)?;
+    let back_after = wait_for(LEASE_OVER, || stage.differing().is_empty());
+    report.event(&match back_after {
+        Some(seconds) => format!("SIGSTOP: every original is back after {seconds:.1} s"),
+        None => "SIGSTOP: the originals did not come back".to_owned(),
+    });
+    report.number("watchdog_rss_mib", watchdog.rss_mib());
+    back(report, "stopped_agent_restored", changed.is_some(), stage);
+
+    agent.signal(Signal::SIGCONT)?;
+    let anew = wait_for(CHANGED, || agent.part("limits").1.contains("begun anew"));
+    let again = wait_for(CHANGED, || {
+        agent.limits_held() > 0 && !stage.differing().is_empty()
+    });
+    let (state, cause) = agent.part("limits");
+    report.check(
+        "stopped_agent_goes_on",
+        anew.is_some() && again.is_some() && state == "healthy",
+        &format!("limits are {state}: {cause}"),
+    );
+    Ok(agent)
 }
 
 /// An agent in enforce that has changed limits.
