@@ -203,6 +203,14 @@ pub fn ctl(args: &[&str]) -> Result<(bool, String)> {
     Ok((out.status.success(), text.into_owned()))
 }
 
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It has ended in the normal case; both calls are then refused, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn is(row: &Value, cgroup: &str) -> bool {
     row["cgroup"]
         .as_str()

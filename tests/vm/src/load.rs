@@ -5,30 +5,37 @@ use std::hint::black_box;
 use std::io::Write;
 use std::net::UdpSocket;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::clock;
+use crate::clock::{self, thread_cpu};
 
 /// Blocks of this size are mapped and unmapped by the allocator one by one: they are above the
 /// largest size that it keeps for later (32 MiB in glibc), so dropping one gives the memory back.
 const BLOCK: usize = 40 << 20;
-const PAGE: usize = 4096;
+/// The size of a page in bytes.
+pub const PAGE: usize = 4096;
 /// A cgroup is free this soon after its last process has ended.
 pub const SOON: Duration = Duration::from_secs(10);
 
 /// Never sleeps until `until`.
 pub fn spin(until: Instant) {
-    let mut value = 1u64;
     while Instant::now() < until {
-        for _ in 0..10_000 {
-            value = black_box(
-                value
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1),
-            );
-        }
+        compute();
+    }
+}
+
+/// Some microseconds of arithmetic.
+fn compute() {
+    let mut value = 1u64;
+    for _ in 0..10_000 {
+        value = black_box(
+            value
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1),
+        );
     }
 }
 
@@ -140,6 +147,51 @@ pub fn sprint(threads: usize) -> Result<()> {
     Ok(())
 }
 
+/// For each line `CPU_MS THREADS` on standard input: so much CPU time by all threads together, each
+/// as fast as it may run. Answers with a line `WALL_MS CPU_MS` of what it took.
+///
+/// # Errors
+/// When a line is not two numbers, or nobody reads.
+pub fn work() -> Result<()> {
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let (cpu_ms, threads) = line.trim().split_once(' ').context("CPU_MS THREADS")?;
+        let wanted = Duration::from_secs_f64(cpu_ms.parse::<f64>().context("CPU_MS")? / 1e3);
+        let threads: usize = threads.parse().context("THREADS")?;
+        let begun = Instant::now();
+        let used = burn(wanted, threads);
+        println!(
+            "{:.3} {:.3}",
+            begun.elapsed().as_secs_f64() * 1e3,
+            used.as_secs_f64() * 1e3
+        );
+    }
+    Ok(())
+}
+
+/// Uses `wanted` of CPU time, by whichever thread gets to run; what it was in the end.
+fn burn(wanted: Duration, threads: usize) -> Duration {
+    let wanted = u64::try_from(wanted.as_nanos()).unwrap_or(u64::MAX);
+    let used = AtomicU64::new(0);
+    let take_part = || {
+        let mut last = thread_cpu();
+        while used.load(Ordering::Relaxed) < wanted {
+            compute();
+            let now = thread_cpu();
+            let more = u64::try_from((now - last).as_nanos()).unwrap_or(u64::MAX);
+            used.fetch_add(more, Ordering::Relaxed);
+            last = now;
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(take_part);
+        }
+        take_part();
+    });
+    Duration::from_nanos(used.into_inner())
+}
+
 /// Takes memory until the kernel kills it.
 pub fn hog() -> ! {
     let mut held: Vec<Vec<u8>> = Vec::new();
@@ -152,6 +204,15 @@ pub fn hog() -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_is_done_in_full_by_any_number_of_threads() {
+        for threads in [1, 3] {
+            let wanted = Duration::from_millis(20);
+            let used = burn(wanted, threads);
+            assert!(used >= wanted && used < wanted * 10, "{used:?}");
+        }
+    }
 
     #[test]
     fn a_block_that_is_dropped_leaves_the_process() {

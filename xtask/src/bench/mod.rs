@@ -1,9 +1,11 @@
 //! `cargo xtask bench NAME`: measurements, one file each, written to `target/bench/NAME.json`.
 
+mod act;
 mod agent_loop;
 mod control;
 mod figures;
 mod forecast;
+mod machine;
 mod native;
 mod numbers;
 mod parts;
@@ -24,21 +26,31 @@ pub struct Args {
     /// loop: accuracy and cost of the agent on this machine;
     /// sense: every figure of what the agent sees and what seeing costs;
     /// forecast: how good the forecasts are;
-    /// control: what the limits are worth beside the rules of other systems
+    /// control: what the limits are worth beside the rules of other systems;
+    /// act: what is done about bursts and growing memory within milliseconds, beside other systems
     name: String,
     /// These parts only; sense: accuracy, switch, cost, churn, machine; forecast: replay,
-    /// leave-one-out, speed; control: replay
+    /// leave-one-out, speed; control: replay; act: bursts, oom
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,
     /// Measure the programs of the dev profile, which are there already
     #[arg(long)]
     dev: bool,
+    /// act: take the programs as they are, without building
+    #[arg(long)]
+    no_build: bool,
     /// forecast, control: traces and recordings, or folders of them
     #[arg(long, value_name = "PATH", num_args = 1..)]
     traces: Vec<PathBuf>,
     /// forecast, control: folder of the model (default: the released one)
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+    /// act: bursts under each controller (default: 40)
+    #[arg(long, value_name = "N")]
+    bursts: Option<u32>,
+    /// act: how often each program grows past its limit, with and without the agent (default: 1)
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
 }
 
 /// Runs one measurement.
@@ -47,6 +59,9 @@ pub fn run(args: &Args) -> Result<()> {
     let on_traces = ["forecast", "control"].contains(&args.name.as_str());
     if !on_traces && (!args.traces.is_empty() || args.model.is_some()) {
         bail!("only the benches forecast and control take --traces and --model");
+    }
+    if args.name != "act" && (args.bursts.is_some() || args.rounds.is_some() || args.no_build) {
+        bail!("only the bench act takes --bursts, --rounds and --no-build");
     }
     match args.name.as_str() {
         "loop" if args.only.is_empty() => {
@@ -58,6 +73,13 @@ pub fn run(args: &Args) -> Result<()> {
         "sense" => sense::run(!args.dev, &args.only),
         "forecast" => forecast::run(!args.dev, &args.only, &args.traces, args.model.as_deref()),
         "control" => control::run(!args.dev, &args.only, &args.traces, args.model.as_deref()),
-        other => bail!("no bench {other}; there are: loop, sense, forecast, control"),
+        "act" => act::run(&act::Asked {
+            release: !args.dev,
+            build: !args.no_build,
+            only: &args.only,
+            bursts: args.bursts,
+            rounds: args.rounds,
+        }),
+        other => bail!("no bench {other}; there are: loop, sense, forecast, control, act"),
     }
 }

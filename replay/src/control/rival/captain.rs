@@ -45,6 +45,7 @@ pub struct Captain {
 
 impl Captain {
     /// With this share of throttled periods as its target.
+    #[must_use]
     pub fn new(target: f64) -> Self {
         Self {
             target,
@@ -56,6 +57,14 @@ impl Captain {
             used: VecDeque::from([0.0; HISTORY]),
             left: SAMPLES,
         }
+    }
+
+    /// With this limit in force, in cores, instead of one that the first use gives.
+    #[must_use]
+    pub fn beginning_at(mut self, limit: f64) -> Self {
+        self.limit = Some(limit);
+        self.before = limit;
+        self
     }
 
     fn sample(&mut self, limit: f64, used: f64, throttled: f64) -> f64 {
@@ -139,10 +148,8 @@ mod tests {
     /// One that has seen 5 s of a steady use.
     fn settled(limit: f64, used: f64) -> Captain {
         Captain {
-            limit: Some(limit),
-            before: limit,
             used: VecDeque::from([used; HISTORY]),
-            ..Captain::new(0.1)
+            ..Captain::new(0.1).beginning_at(limit)
         }
     }
 

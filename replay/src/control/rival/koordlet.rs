@@ -31,12 +31,23 @@ pub struct Koordlet {
 
 impl Koordlet {
     /// On a node where nobody else is.
-    pub const fn on(limit: Fixed) -> Self {
+    pub(super) const fn on(limit: Fixed) -> Self {
+        Self::of(limit.limit())
+    }
+
+    /// On a limit in cores that people have set, while the shared pool is idle.
+    #[must_use]
+    pub const fn of(limit: f64) -> Self {
         Self {
-            limit: limit.limit(),
-            quota: limit.limit(),
+            limit,
+            quota: limit,
             pool: 0.0,
         }
+    }
+
+    /// Takes in how far the shared pool is in use, 0 to 1.
+    pub const fn pool_used(&mut self, share: f64) {
+        self.pool = share;
     }
 }
 
@@ -92,8 +103,9 @@ mod tests {
         };
         let mut koordlet = Koordlet {
             quota: 6.0,
-            ..rule(0.5)
+            ..rule(0.0)
         };
+        koordlet.pool_used(0.5);
         assert!(near(koordlet.decide(&short).max, 4.8));
         let last = (0..20).map(|_| koordlet.decide(&short).max).last().unwrap();
         assert!(near(last, 2.0), "the limit itself is the user's");

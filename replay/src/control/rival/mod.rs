@@ -17,10 +17,10 @@ use llmos_engine::forecast::Resource;
 
 use super::{Bounds, Demand};
 use autopilot::Autopilot;
-use captain::Captain;
+pub use captain::Captain;
 use fixed::Fixed;
 use in_force::InForce;
-use koordlet::Koordlet;
+pub use koordlet::Koordlet;
 use senpai::Senpai;
 use target_tracking::TargetTracking;
 use vpa::Vpa;

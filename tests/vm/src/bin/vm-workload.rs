@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use llmos_vm_tests::load;
+use llmos_vm_tests::{grow, load};
 
 const USAGE: &str = "vm-workload CGROUP bursts IDLE_S BURST_S COUNT LOG | \
-                     wave BLOCKS GROW_S HOLD_S REST_S | steady MIB | murmur | trickle | sprint THREADS | hog";
+                     wave BLOCKS GROW_S HOLD_S REST_S | steady MIB | murmur | trickle | sprint THREADS | work | \
+                     grow anon|file FIRST_MIB LAST_MIB MIB_PER_S | hog";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +40,11 @@ fn main() -> Result<()> {
         "murmur" => load::murmur(std::process::id())?,
         "trickle" => load::trickle(),
         "sprint" => load::sprint(number(0)? as usize)?,
+        "work" => load::work()?,
+        "grow" => {
+            let pages = rest.first().context(USAGE)?;
+            grow::run(pages, number(1)? as usize, number(2)? as usize, number(3)?)?;
+        }
         "hog" => load::hog(),
         _ => bail!("{USAGE}"),
     }

@@ -5,17 +5,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Numbers, keep, measuring};
+use crate::bench::machine::{SERIES, kernel};
 use crate::step::Steps;
-use crate::vm::kernel::{KERNELS, Kernel};
 use crate::vm::{Clock, Job, image, peers};
 use crate::{paths, step};
 
-/// The kernel on which peers are compared.
-const KERNEL: &str = "6.12";
 /// Cgroups; ratios of the last one are the headline.
 const COUNTS: [u64; 2] = [100, 1_000];
 /// Length of one measurement in seconds, after a warm-up.
@@ -26,19 +24,12 @@ const SILENCE: Duration = Duration::from_secs(3_600);
 /// A thousand small processes and the largest peer.
 const MEMORY_MIB: u32 = 4_096;
 
-fn kernel() -> Result<Kernel> {
-    let found = KERNELS.iter().find(|kernel| kernel.series == KERNEL);
-    found
-        .copied()
-        .context("the kernel for comparisons is not known")
-}
-
 /// Measures all subjects at each number of cgroups in one boot.
 pub fn run(release: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
     let got = peers::get(steps);
     let kernel = kernel()?;
     let counts = COUNTS.map(|count| count.to_string()).join(",");
-    let what = format!("agent and peers at {counts} cgroups on kernel {KERNEL}");
+    let what = format!("agent and peers at {counts} cgroups on kernel {SERIES}");
     let records = steps.run(&what, || {
         let archive = paths::target().join("vm/peers.cpio");
         let mut programs = vec![paths::binary("llmos-agent", release)];

@@ -1,0 +1,30 @@
+//! The real agent in `enforce`, with the fast path or without it.
+
+use anyhow::Result;
+use llmos_vm_tests::agent::{self, Agent};
+
+const CONFIG: &str = include_str!("agent.toml");
+
+/// Does this agent know the table `[fast]`? One that does not refuses it as unknown, and has no fast
+/// path that could be switched off.
+const KNOWS_FAST: bool = false;
+
+const FAST_OFF: &str = "
+[fast]
+cpu = false
+memory = false
+";
+
+/// Starts an agent that knows nothing of those that ran before.
+///
+/// # Errors
+/// When it does not start.
+pub fn start(fast: bool) -> Result<Agent> {
+    match std::fs::remove_dir_all(agent::STATE) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let off = if !fast && KNOWS_FAST { FAST_OFF } else { "" };
+    Agent::configure(&format!("{CONFIG}{off}"))?;
+    Agent::start("enforce")
+}

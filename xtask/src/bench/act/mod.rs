@@ -1,0 +1,117 @@
+//! `cargo xtask bench act`: what the agent does about bursts and growing memory within milliseconds,
+//! beside what other systems do, in an emulated machine with a real kernel.
+
+mod bursts;
+mod oom;
+mod spread;
+mod table;
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use super::machine::{self, measuring};
+use super::parts::{self, Bench, Part};
+use super::{Numbers, programs};
+use crate::paths;
+use crate::step::Steps;
+
+/// What a person asked for.
+pub struct Asked<'a> {
+    /// The agent of the release profile.
+    pub release: bool,
+    /// Build the programs before.
+    pub build: bool,
+    /// These parts only; all if none is named.
+    pub only: &'a [String],
+    /// Bursts under each controller.
+    pub bursts: Option<u32>,
+    /// How often each program grows in each arm.
+    pub rounds: Option<u32>,
+}
+
+/// What the parts are told.
+pub struct Subject {
+    /// Of which profile the agent is.
+    pub release: bool,
+    /// Bursts under each controller.
+    pub bursts: u32,
+    /// How often each program grows in each arm.
+    pub rounds: u32,
+}
+
+impl Subject {
+    /// What goes into the machine.
+    fn programs(&self) -> Vec<PathBuf> {
+        let mut programs = vec![paths::binary("llmos-agent", self.release)];
+        programs.extend(["vm-act", "vm-workload"].map(measuring));
+        programs
+    }
+}
+
+/// Programs that measure and make load.
+const MEASURING: [&str; 3] = ["vm-init", "vm-act", "vm-workload"];
+/// A burst with its rest takes two to five seconds under each of five controllers.
+const BURSTS: RangeInclusive<u32> = 2..=1_000;
+const DEFAULT_BURSTS: u32 = 40;
+/// A round takes some ten minutes.
+const ROUNDS: RangeInclusive<u32> = 1..=50;
+const DEFAULT_ROUNDS: u32 = 1;
+
+const PARTS: [Part<Subject>; 2] = [
+    Part {
+        name: "bursts",
+        what: "the same bursts against a tight quota under each of five controllers",
+        subjects: &["llmos-agent"],
+        run: |subject, steps, numbers| bursts::run(subject, steps, numbers),
+    },
+    Part {
+        name: "oom",
+        what: "programs that grow past their memory limit, with the agent and without",
+        subjects: &["llmos-agent"],
+        run: |subject, steps, numbers| oom::run(subject, steps, numbers),
+    },
+];
+
+/// Runs all parts or some, prints the table and writes the file.
+pub fn run(asked: &Asked<'_>) -> Result<()> {
+    let bench = Bench {
+        name: "act",
+        parts: &PARTS,
+        figures: &table::FIGURES,
+    };
+    let parts = bench.asked(asked.only)?;
+    let subject = Subject {
+        release: asked.release,
+        bursts: within("--bursts", asked.bursts.unwrap_or(DEFAULT_BURSTS), &BURSTS)?,
+        rounds: within("--rounds", asked.rounds.unwrap_or(DEFAULT_ROUNDS), &ROUNDS)?,
+    };
+    let mut steps = Steps::new();
+    machine::get(&mut steps)?;
+    if asked.build {
+        machine::build(&MEASURING, &mut steps)?;
+        programs::subjects(&parts::subjects(&parts), asked.release, &mut steps)?;
+    }
+    bench.run(&parts, &subject, steps)
+}
+
+fn within(name: &str, value: u32, bounds: &RangeInclusive<u32>) -> Result<u32> {
+    if !bounds.contains(&value) {
+        let (least, most) = (bounds.start(), bounds.end());
+        bail!("{name} takes {least} to {most}, not {value}");
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_bounds_are_refused_in_one_line() {
+        assert_eq!(within("--bursts", 40, &BURSTS).unwrap(), 40);
+        let error = within("--bursts", 1, &BURSTS).unwrap_err().to_string();
+        assert_eq!(error, "--bursts takes 2 to 1000, not 1");
+    }
+}

@@ -1,0 +1,104 @@
+//! What benches in emulated machines share: their programs, the kernel, and where records go.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::setup::{self, Need};
+use crate::step::Steps;
+use crate::vm::kernel::{KERNELS, Kernel};
+use crate::vm::{Clock, Job, image};
+use crate::{cmd, paths};
+
+/// The kernel on which things are compared that do not depend on the kernel.
+pub const SERIES: &str = "6.12";
+const MEMORY_MIB: u32 = 1_024;
+
+/// A program that measures or makes load; as in other benches always of the dev profile.
+pub fn measuring(name: &str) -> PathBuf {
+    paths::binary(name, false)
+}
+
+/// Gets the emulator and the kernels.
+///
+/// # Errors
+/// When one of them cannot be had.
+pub fn get(steps: &mut Steps) -> Result<()> {
+    setup::run(Need::Vm, steps)
+}
+
+/// Builds these measuring programs.
+///
+/// # Errors
+/// When one does not build.
+pub fn build(programs: &[&str], steps: &mut Steps) -> Result<()> {
+    let mut cargo = cmd::cargo();
+    cargo.args(["build", "--workspace"]);
+    for program in programs {
+        cargo.args(["--bin", program]);
+    }
+    steps.run("build the programs of the machines", || {
+        cmd::run(&mut cargo)
+    })
+}
+
+/// The kernel of the series [`SERIES`].
+///
+/// # Errors
+/// When it is not among those under test.
+pub fn kernel() -> Result<Kernel> {
+    let found = KERNELS.iter().find(|kernel| kernel.series == SERIES);
+    found
+        .copied()
+        .context("the kernel for comparisons is not known")
+}
+
+/// A program that runs in a machine of its own, in the host's time: emulation makes delays longer, not
+/// shorter.
+pub struct Timed<'a> {
+    /// Its name in the machine, with its arguments after commas.
+    pub program: &'a str,
+    /// Packed with `vm-init`.
+    pub programs: Vec<PathBuf>,
+    /// A machine that runs longer than this hangs.
+    pub limit: Duration,
+    /// A program that says nothing for longer than this hangs.
+    pub silence: Duration,
+}
+
+impl Timed<'_> {
+    /// Boots the kernel of the series [`SERIES`]; what was said in records.
+    ///
+    /// # Errors
+    /// When the machine does not reach its end.
+    pub fn run(&self) -> Result<Vec<Value>> {
+        let name = self.program.split(',').next().unwrap_or_default();
+        let archive = paths::target().join("vm").join(format!("{name}.cpio"));
+        image::pack(&archive, &measuring("vm-init"), &self.programs)?;
+        let job = Job {
+            program: self.program,
+            keep: false,
+            memory_mib: MEMORY_MIB,
+            clock: Clock::Host,
+            ahead: true,
+            limit: self.limit,
+            silence: self.silence,
+        };
+        Ok(job.run(kernel()?, &archive)?.records)
+    }
+}
+
+/// Every record of a part, for those who want more than the figures.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn keep(name: &str, records: &Value) -> Result<()> {
+    let file = paths::bench().join(format!("{name}.json"));
+    std::fs::create_dir_all(paths::bench())?;
+    std::fs::write(&file, serde_json::to_string_pretty(records)? + "\n")
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    println!("  every record is in {}", paths::shown(&file));
+    Ok(())
+}
