@@ -5,10 +5,6 @@ use llmos_vm_tests::agent::{self, Agent};
 
 const CONFIG: &str = include_str!("agent.toml");
 
-/// Does this agent know the table `[fast]`? One that does not refuses it as unknown, and has no fast
-/// path that could be switched off.
-const KNOWS_FAST: bool = false;
-
 const FAST_OFF: &str = "
 [fast]
 cpu = false
@@ -24,7 +20,7 @@ pub fn start(fast: bool) -> Result<Agent> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let off = if !fast && KNOWS_FAST { FAST_OFF } else { "" };
+    let off = if fast { "" } else { FAST_OFF };
     Agent::configure(&format!("{CONFIG}{off}"))?;
     Agent::start("enforce")
 }
