@@ -202,7 +202,8 @@ impl Enforcer {
         let Some(value) = in_force(limits, knob) else {
             return;
         };
-        let foreign = self.writer.is_foreign(cgroup.id, knob, value);
+        // A takeover is nobody else's change.
+        let foreign = self.writer.is_foreign(cgroup.id, knob, value) && !self.writer.is_fenced();
         if guard.observe_foreign(now, foreign) {
             self.drifts += 1;
             let ours = self.writer.last_written(cgroup.id, knob);

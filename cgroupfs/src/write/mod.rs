@@ -233,6 +233,13 @@ impl LimitWriter {
         self.journal.renew()
     }
 
+    /// Were the limits put back by somebody else, so that nothing may be written before
+    /// [`LimitWriter::reopen`]?
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        matches!(self.journal.check_fence(), Err(JournalError::Fenced { .. }))
+    }
+
     /// Begins anew after that, knowing nothing of earlier writes; see [`Journal::reopen`].
     ///
     /// # Errors
