@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 
 use super::machine::{self, measuring};
 use super::parts::{self, Bench, Part};
-use super::{Numbers, programs};
+use super::programs;
 use crate::paths;
 use crate::step::Steps;
 
