@@ -136,7 +136,7 @@ impl Model {
 pub struct Fast {
     /// Raise a quota that would be used up before its period ends?
     pub cpu: bool,
-    /// Raise memory limits that were reached?
+    /// Raise memory limits that were reached? Not by default.
     pub memory: bool,
 }
 

@@ -5,6 +5,11 @@ use llmos_vm_tests::agent::{self, Agent};
 
 const CONFIG: &str = include_str!("agent.toml");
 
+const FAST_ON: &str = "
+[fast]
+cpu = true
+memory = true
+";
 const FAST_OFF: &str = "
 [fast]
 cpu = false
@@ -20,7 +25,7 @@ pub fn start(fast: bool) -> Result<Agent> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let off = if fast { "" } else { FAST_OFF };
-    Agent::configure(&format!("{CONFIG}{off}"))?;
+    let table = if fast { FAST_ON } else { FAST_OFF };
+    Agent::configure(&format!("{CONFIG}{table}"))?;
     Agent::start("enforce")
 }
