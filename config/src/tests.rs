@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Parser as _;
 use llmos_engine::policy::{Mode, Policy};
@@ -116,7 +117,7 @@ fn a_lease_lasts_some_ticks() {
         ("tick_ms = 4000\n[enforce]\nlease_s = 8.5\n", 8.5),
     ] {
         let lease = Home::new(file).load().unwrap().enforce.lease;
-        assert_eq!(lease.as_secs_f64(), seconds, "{file}");
+        assert_eq!(lease, Duration::from_secs_f64(seconds), "{file}");
     }
     for (file, expected) in [
         (

@@ -1,6 +1,11 @@
 //! Between two ticks: what an event of the kernel does to a quota and to memory limits, and how the
 //! ticks after it fold that in.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod common;
 
 use common::node::{Node, SECOND, apply};
