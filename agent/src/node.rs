@@ -7,6 +7,7 @@ mod status;
 use std::sync::Arc;
 
 use llmos_engine::forecast::{Forecast, Standing};
+use llmos_engine::policy::Policy;
 use llmos_engine::sample::Limits;
 use llmos_engine::units::Timestamp;
 use llmos_engine::{Engine, TickInput, TickReport, WorkloadInput};
@@ -314,8 +315,7 @@ impl Node {
             let Some(known) = self.sensor.tree().get(s.id) else {
                 continue;
             };
-            let own = self.identity.own_cgroup.as_ref() == Some(&known.path);
-            let managed = self.config.policy_for(&known.path).1 && !own;
+            let managed = self.managed_by(&known.path).is_some();
             let outcomes = self
                 .applier
                 .apply(now, &known.path, managed, &s.limits, &r.decisions);
@@ -360,6 +360,13 @@ impl Node {
             let report = convert::node_report(&node, &status, &self.board.workloads(), changes);
             self.reporter.offer(report);
         }
+    }
+
+    /// The policy of a workload that may be written to: a rule opts it in, and it is not the agent.
+    fn managed_by(&self, path: &str) -> Option<&Policy> {
+        let (policy, opted_in) = self.config.policy_for(path);
+        let own = self.identity.own_cgroup.as_deref() == Some(path);
+        (opted_in && !own).then_some(policy)
     }
 
     /// The node's own use, as a rate over the last tick.

@@ -182,8 +182,9 @@ impl Engine {
         self.shares.lend_cpu(now, id, hold_s, cores)
     }
 
-    /// Is a raise of the fast path in force?
-    pub(crate) fn is_raised(&self, id: CgroupId, now: Timestamp) -> bool {
+    /// Does the quota of this workload hold something that the fast path lent it?
+    #[must_use]
+    pub fn quota_is_lent(&self, id: CgroupId, now: Timestamp) -> bool {
         self.workloads
             .get(&id)
             .is_some_and(|known| known.alarm.is_raised(now))

@@ -104,9 +104,8 @@ impl Node {
     /// Path and policy of a workload that may be written to.
     fn opted_in(&self, id: CgroupId) -> Option<(String, Policy)> {
         let known = self.sensor.tree().get(id)?;
-        let (policy, managed) = self.config.policy_for(&known.path);
-        let own = self.identity.own_cgroup.as_ref() == Some(&known.path);
-        (managed && !own).then(|| (known.path.clone(), policy.clone()))
+        let policy = self.managed_by(&known.path)?;
+        Some((known.path.clone(), policy.clone()))
     }
 
     /// Was it written?

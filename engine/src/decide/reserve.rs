@@ -79,9 +79,7 @@ impl Reserve {
             lease.amount = lease.amount.max(amount);
             return Some(*lease);
         }
-        if let Ok(at) = self.short_at(workload)
-            && now.seconds_since(self.short[at].1) >= self.lease_s
-        {
+        if self.wants_more_for_good(now, workload) {
             return None;
         }
         let lease = Lease {
@@ -108,10 +106,7 @@ impl Reserve {
         let held = held.filter(|lease| lease.expires > now);
         let least = held.map_or(0.0, |lease| lease.amount);
         let amount = wanted.min(self.pool - self.lent());
-        let for_good = self
-            .short_at(workload)
-            .is_ok_and(|at| now.seconds_since(self.short[at].1) >= self.lease_s);
-        if wanted.is_nan() || amount <= 0.0 || for_good {
+        if wanted.is_nan() || amount <= 0.0 || self.wants_more_for_good(now, workload) {
             self.leases.extend(held);
             return None;
         }
@@ -124,6 +119,12 @@ impl Reserve {
         };
         self.leases.push(lease);
         Some(lease)
+    }
+
+    /// Has it been short for longer than a lease lasts? That is no burst.
+    fn wants_more_for_good(&self, now: Timestamp, workload: CgroupId) -> bool {
+        self.short_at(workload)
+            .is_ok_and(|at| now.seconds_since(self.short[at].1) >= self.lease_s)
     }
 
     /// The lease of a workload that has not expired.

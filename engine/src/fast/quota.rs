@@ -80,12 +80,6 @@ impl NearQuota {
 }
 
 impl Engine {
-    /// Does the quota of this workload hold something that the fast path lent it?
-    #[must_use]
-    pub fn quota_is_lent(&self, id: CgroupId, now: Timestamp) -> bool {
-        self.is_raised(id, now)
-    }
-
     /// Decides on a quota that runs low: `None` when it lasts for the period, when there is nothing
     /// to lend, or when earlier raises of this workload were for nothing. The raise is a lease from
     /// the node's reserve.
