@@ -83,7 +83,7 @@ pub struct NearQuota {
 
 /// A threshold must leave at most this much of the quota, in 1/1024: with more left than that the
 /// kernel side does not look the cgroup up.
-pub const NEAR_QUOTA_MAX_LEFT_1024: u64 = 896;
+pub const NEAR_QUOTA_MAX_LEFT_1024: u64 = 1024;
 
 // SAFETY: plain integers without padding; any bit pattern is valid.
 #[cfg(feature = "user")]

@@ -7,6 +7,14 @@ use llmos_proto::status::Decision;
 
 /// Times from event to write that are kept.
 const TIMES: usize = 1024;
+/// So many of them make a quantile, and what a raise takes until there are.
+const ENOUGH: usize = 20;
+const USUAL_S: f64 = 0.01;
+/// Bounds of what a raise is taken to need, in seconds.
+const REACTION_S: (f64, f64) = (0.002, 0.02);
+/// Of so many in a hundred is that.
+const MOST: f64 = 0.95;
+
 /// Decisions kept for the next tick to show; the limits are raised all the same.
 const SHOWN: usize = 256;
 
@@ -49,6 +57,11 @@ impl FastPath {
         }
     }
 
+    /// The threshold of this cgroup is back.
+    pub fn told_as_usual(&mut self, id: CgroupId) {
+        self.told_early.retain(|told| *told != id);
+    }
+
     /// Cgroups whose threshold has to go back, as `over` says that their raise is.
     pub fn take_over(&mut self, over: impl Fn(CgroupId) -> bool) -> Vec<CgroupId> {
         let (gone, stay) = self.told_early.iter().partition(|id| over(**id));
@@ -60,6 +73,14 @@ impl FastPath {
     #[must_use]
     pub fn writes(&self) -> u64 {
         self.writes
+    }
+
+    /// Seconds within which nearly all events become writes.
+    #[must_use]
+    pub fn reaction_s(&self) -> f64 {
+        let measured = (self.times_ms.len() >= ENOUGH).then(|| self.latency_ms(MOST));
+        let seconds = measured.flatten().map_or(USUAL_S, |ms| ms / 1e3);
+        seconds.clamp(REACTION_S.0, REACTION_S.1)
     }
 
     /// A quantile (0 to 1) of the last times from event to write, in milliseconds.
@@ -87,6 +108,17 @@ mod tests {
         (0..TIMES).for_each(|_| fast.wrote(7_000_000));
         assert_eq!(fast.latency_ms(0.0), Some(7.0));
         assert_eq!(fast.writes(), 100 + TIMES as u64);
+    }
+
+    #[test]
+    fn the_reaction_is_what_was_measured_once_that_is_enough() {
+        let mut fast = FastPath::default();
+        fast.wrote(4_000_000);
+        assert!((fast.reaction_s() - USUAL_S).abs() < 1e-9);
+        (0..ENOUGH).for_each(|_| fast.wrote(4_000_000));
+        assert!((fast.reaction_s() - 0.004).abs() < 1e-9);
+        (0..TIMES).for_each(|_| fast.wrote(4_000));
+        assert!((fast.reaction_s() - REACTION_S.0).abs() < 1e-9);
     }
 
     #[test]

@@ -20,6 +20,8 @@ const RECORDS_PER_WAKE: usize = 1024;
 pub enum Event {
     /// Time for a tick.
     Tick,
+    /// What the fast path has raised may be over.
+    LeaseOver,
     /// The kernel side reported something.
     Kernel(Vec<KernelEvent>),
     /// The kernel announced something through a file.
@@ -64,8 +66,11 @@ impl Events {
         })
     }
 
-    /// Waits for the next event. A tick that is due comes before kernel events.
-    pub async fn next(&mut self) -> Event {
+    /// Waits for the next event. A tick that is due comes before kernel events. `lease_end` is how
+    /// long the first raise of the fast path still holds.
+    pub async fn next(&mut self, lease_end: Option<Duration>) -> Event {
+        let lease_over = after(lease_end);
+        tokio::pin!(lease_over);
         loop {
             tokio::select! {
                 biased;
@@ -79,6 +84,7 @@ impl Events {
                         Event::RingFailed(cause)
                     }
                 },
+                () = &mut lease_over => return Event::LeaseOver,
                 event = self.watches.next() => return Event::Watch(event),
                 () = flush(&mut self.kernel_log) => {}
             }
@@ -89,7 +95,7 @@ impl Events {
 /// Runs the loop until somebody stops it; the signal's name.
 pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str {
     loop {
-        match events.next().await {
+        match events.next(node.until_lease_end()).await {
             Event::Tick => {
                 node.tick();
                 node.choose_watches(&mut events.watches);
@@ -104,10 +110,19 @@ pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str
                 }
                 node.kernel_events(&kernel);
             }
+            Event::LeaseOver => node.end_leases(),
             Event::Watch(event) => node.announced(&event),
             Event::RingFailed(cause) => node.ring_failed(&cause),
             Event::Stop(signal) => return signal,
         }
+    }
+}
+
+/// Waits so long; for ever without a time.
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

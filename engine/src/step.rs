@@ -1,9 +1,9 @@
 //! One tick of the whole loop as one function.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wants};
-use crate::fast::Alarm;
+use crate::fast::{Alarm, Look};
 use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
 use crate::policy::{NodePolicy, Policy};
 use crate::sample::{Limits, RawSample, Usage, usage_between};
@@ -88,7 +88,10 @@ pub struct Engine {
     pub(crate) tick_s: f64,
     series: SeriesForecaster,
     /// Boxed: a node of the map has room for eleven values and is mostly half empty.
-    workloads: BTreeMap<CgroupId, Box<Workload>>,
+    pub(crate) workloads: BTreeMap<CgroupId, Box<Workload>>,
+    /// Those whose quota the fast path has raised.
+    pub(crate) lent: BTreeSet<CgroupId>,
+    served_in: Option<f64>,
     observations: Vec<Observation>,
     shares: NodeShares,
     wants: Vec<Wants>,
@@ -107,8 +110,12 @@ pub(crate) struct Workload {
     pub(crate) laws: Laws,
     /// What its near-quota events are worth.
     pub(crate) alarm: Alarm,
+    /// The last near-quota event that raised nothing.
+    pub(crate) look: Option<Look>,
     /// Length of an enforcement period, where there is one.
     pub(crate) period_us: Option<u64>,
+    /// Burst credit, in microseconds.
+    pub(crate) burst_us: u64,
     cpu: Option<Forecast>,
     memory: Option<Forecast>,
     network: Option<Forecast>,
@@ -125,6 +132,8 @@ impl Engine {
             tick_s,
             series: SeriesForecaster::new(tick_s),
             workloads: BTreeMap::new(),
+            lent: BTreeSet::new(),
+            served_in: None,
             observations: Vec::new(),
             shares: NodeShares::default(),
             wants: Vec::new(),
@@ -163,6 +172,12 @@ impl Engine {
     /// How the node is shared from now on. Leases that are out are forgotten.
     pub fn set_node_policy(&mut self, policy: NodePolicy) {
         self.shares = NodeShares::new(policy);
+    }
+
+    /// Says whether near-quota events reach [`Engine::near_quota`] and its raises are written at once.
+    /// Then the tick need not keep room for what they serve.
+    pub fn serve_at_once(&mut self, within_s: Option<f64>) {
+        self.served_in = within_s;
     }
 
     /// Gives back a report that has been read, so that its memory serves the next one.
@@ -236,6 +251,7 @@ impl Engine {
             known.last = *sample;
             let usage = &known.usage;
             known.period_us = limits.cpu_period_us;
+            known.burst_us = limits.cpu_burst_us.unwrap_or(0);
             if usage.throttled_share > Some(policy.cpu_throttle_tolerance) {
                 known.alarm.needed();
             }
@@ -276,7 +292,7 @@ impl Engine {
                 memory: standing(Resource::Memory),
                 network: standing(Resource::Network),
             };
-            let (laws, seen) = known.seen(input, workload);
+            let (laws, seen) = known.seen(input, workload, self.served_in);
             self.wants.push(laws.want(&seen, &mut self.pool));
         }
     }
@@ -294,7 +310,7 @@ impl Engine {
             .workloads
             .entry(id)
             .or_insert_with(|| Workload::new(workload.sample));
-        let (laws, seen) = known.seen(input, workload);
+        let (laws, seen) = known.seen(input, workload, self.served_in);
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
         let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
         WorkloadReport {
@@ -317,7 +333,9 @@ impl Workload {
             usage: usage_between(&sample, &sample),
             laws: Laws::default(),
             alarm: Alarm::default(),
+            look: None,
             period_us: None,
+            burst_us: 0,
             cpu: None,
             memory: None,
             network: None,
@@ -331,6 +349,7 @@ impl Workload {
         &'a mut self,
         input: &'a TickInput<'_>,
         workload: &'a WorkloadInput<'_>,
+        served_in: Option<f64>,
     ) -> (&'a mut Laws, Seen<'a>) {
         let seen = Seen {
             id: workload.id,
@@ -341,6 +360,7 @@ impl Workload {
             limits: workload.limits,
             node_cpu: input.node.cpu,
             node_memory: input.node.memory,
+            served_in,
             policy: workload.policy,
         };
         (&mut self.laws, seen)

@@ -9,8 +9,8 @@
 mod common;
 
 use common::node::{Node, SECOND, apply};
-use llmos_engine::decide::{Action, Knob};
-use llmos_engine::fast::{NearQuota, Raise, Tripped};
+use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::fast::{NearQuota, Tripped};
 use llmos_engine::policy::Policy;
 use llmos_engine::units::{Bytes, CgroupId, Cores, Timestamp};
 
@@ -47,13 +47,28 @@ fn event(node: &Node, took_ms: u64) -> NearQuota {
 }
 
 /// What comes of it; the decision is in force afterwards.
-fn happens(node: &mut Node, event: NearQuota) -> Option<Raise> {
+fn happens(node: &mut Node, event: NearQuota) -> Option<Decision> {
     let guest = &mut node.guests[0];
-    let raise = node
+    let answer = node
         .engine
-        .near_quota(&event, event.at, node.size, &guest.policy)?;
-    apply(&mut guest.limits, &raise.decision);
+        .near_quota(&event, event.at, node.size, &guest.policy);
+    let raise = answer.raise?;
+    assert!(answer.tell_at.is_some_and(|at| (0.0..=0.5).contains(&at)));
+    apply(&mut guest.limits, &raise);
     Some(raise)
+}
+
+/// So many milliseconds later: what is over goes back.
+fn ends(node: &mut Node, ms: u64) -> usize {
+    let ended = node.engine.end_leases(Timestamp(node.now.0 + ms * MS));
+    for decision in &ended {
+        assert_eq!(
+            (decision.knob, decision.action),
+            (Knob::CpuMax, Action::Lower)
+        );
+        apply(&mut node.guests[0].limits, decision);
+    }
+    ended.len()
 }
 
 #[test]
@@ -61,27 +76,56 @@ fn a_burst_gets_a_core_more_at_once_and_gives_it_back() {
     let (mut node, quota) = quiet();
     let burst = event(&node, 5);
     let raise = happens(&mut node, burst).expect("a raise");
-    assert_eq!(
-        (raise.decision.knob, raise.decision.action),
-        (Knob::CpuMax, Action::Raise)
-    );
+    assert_eq!((raise.knob, raise.action), (Knob::CpuMax, Action::Raise));
     assert!(
         (node.quota(0) - quota - 1.0).abs() < 0.02,
         "{}",
         node.quota(0)
     );
-    assert!(raise.tell_at >= 0.125 && raise.tell_at <= 0.5);
-    let raised = node.quota(0);
-    node.tick();
-    assert!(
-        (node.quota(0) - raised).abs() < 1e-9,
-        "held while it is lent"
-    );
-    node.ticks(2);
+    assert_eq!(ends(&mut node, 150), 0, "held while it is lent");
+    let end = node.engine.next_lease_end().expect("a lease");
+    assert!(end > burst.at && end.0 <= burst.at.0 + 200 * MS);
+    assert_eq!(ends(&mut node, 200), 1);
+    assert!((node.quota(0) - quota).abs() < 1e-9, "back at once");
+    assert_eq!(node.engine.next_lease_end(), None);
+    node.ticks(3);
     assert!(
         node.quota(0) <= quota * 1.06,
         "{} from {quota}",
         node.quota(0)
+    );
+}
+
+#[test]
+fn a_tick_holds_what_is_lent_and_each_event_of_use_beyond_the_base_prolongs_it() {
+    let (mut node, quota) = quiet();
+    node.now.0 += SECOND - 60 * MS;
+    let burst = event(&node, 5);
+    happens(&mut node, burst).expect("a raise");
+    let raised = node.quota(0);
+    node.now.0 -= SECOND - 60 * MS;
+    node.tick();
+    assert!((node.quota(0) - raised).abs() < 1e-9, "still lent");
+    let used = |node: &Node, ms: u64, cores: f64| NearQuota {
+        at: Timestamp(node.now.0 + ms * MS),
+        ends: Some(Timestamp(node.now.0 + (ms + 2) * MS)),
+        left_ns: ((raised - cores) * 1e8) as u64,
+        before: None,
+        ..burst
+    };
+    let used = |node: &Node, ms, cores| NearQuota {
+        quota_ns: (raised * 1e8) as u64,
+        ..used(node, ms, cores)
+    };
+    let more = used(&node, 80, quota + 0.1);
+    assert_eq!(happens(&mut node, more), None, "no further raise");
+    assert_eq!(ends(&mut node, 200), 0, "but it holds for longer");
+    let less = used(&node, 180, quota - 0.1);
+    assert_eq!(happens(&mut node, less), None);
+    assert_eq!(
+        ends(&mut node, 300),
+        1,
+        "that was no more than there would have been"
     );
 }
 
@@ -109,16 +153,16 @@ fn a_raise_that_nobody_needed_makes_the_next_ones_wait() {
     let (mut node, _) = quiet();
     let burst = event(&node, 5);
     assert!(happens(&mut node, burst).is_some());
-    node.ticks(3);
+    ends(&mut node, 200);
     let next = event(&node, 5);
     assert_eq!(happens(&mut node, next), None, "passed over");
-    node.ticks(3);
+    node.ticks(2);
     let later = event(&node, 5);
     assert!(happens(&mut node, later).is_some());
     // The new quota runs low as well: without the raise it would have throttled.
     let again = event(&node, 5);
-    assert!(happens(&mut node, again).is_some_and(|raise| raise.decision.to > 2.0));
-    node.ticks(3);
+    assert!(happens(&mut node, again).is_some_and(|raise| raise.to > 2.0));
+    ends(&mut node, 200);
     let after = event(&node, 5);
     assert!(happens(&mut node, after).is_some(), "it was needed");
 }

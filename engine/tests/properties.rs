@@ -110,6 +110,7 @@ fn run_cpu(policy: &Policy, start: f64, ticks: &[(Usage, Option<f64>)]) -> Vec<D
             forecast: forecast.as_ref(),
             limit: Some(Cores(limit)),
             node: NODE_CPU,
+            served_in: None,
             policy,
         };
         let want = state.want(&input, &mut pool).expect("there is a limit");

@@ -103,7 +103,7 @@ impl Enforcer {
 
     /// Applies one decision between two ticks. A workload that no tick has applied anything to yet
     /// waits for it.
-    pub(super) fn raise(
+    pub(super) fn at_once(
         &mut self,
         now: Timestamp,
         cgroup: CgroupRef<'_>,

@@ -128,13 +128,13 @@ impl Applier {
     }
 
     /// Applies one decision of the fast path, between two ticks, for a workload that a rule opts in.
-    pub fn raise(&mut self, now: Timestamp, path: &str, decision: &Decision) -> Outcome {
+    pub fn at_once(&mut self, now: Timestamp, path: &str, decision: &Decision) -> Outcome {
         let cgroup = CgroupRef {
             path,
             id: decision.workload.0,
         };
         match &mut self.enforcer {
-            Some(enforcer) => enforcer.raise(now, cgroup, decision),
+            Some(enforcer) => enforcer.at_once(now, cgroup, decision),
             None => Outcome::Observed,
         }
     }

@@ -4,6 +4,7 @@
 //! so that a storm of events cannot starve the tick.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use llmos_engine::decide::Decision;
 use llmos_engine::fast::{NearQuota, Tripped};
@@ -50,14 +51,38 @@ impl Node {
             return false;
         };
         let size = self.identity.size;
-        let Some(raise) = self.engine.near_quota(event, now, size, &policy) else {
-            return false;
-        };
-        if self.write_at_once(event.at, &path, &raise.decision) {
+        let answer = self.engine.near_quota(event, now, size, &policy);
+        let written = answer
+            .raise
+            .as_ref()
+            .map(|raise| self.write_at_once(Some(event.at), &path, raise));
+        if written != Some(false)
+            && let Some(share) = answer.tell_at
+        {
             self.fast.told_early(event.id);
-            self.sensor.tell_at(event.id, Some(raise.tell_at));
+            self.sensor.tell_at(event.id, Some(share));
         }
-        true
+        written.is_some()
+    }
+
+    /// How long the first raise still holds; `None` without one.
+    #[must_use]
+    pub fn until_lease_end(&self) -> Option<Duration> {
+        let end = self.engine.next_lease_end()?;
+        let now = clock::monotonic().ok()?;
+        Some(Duration::from_nanos(end.0.saturating_sub(now.0)))
+    }
+
+    /// Takes back what was lent to bursts that are over.
+    pub fn end_leases(&mut self) {
+        let Ok(now) = clock::monotonic() else { return };
+        for decision in self.engine.end_leases(now) {
+            if let Some((path, _)) = self.opted_in(decision.workload) {
+                self.write_at_once(None, &path, &decision);
+            }
+            self.fast.told_as_usual(decision.workload);
+            self.sensor.tell_at(decision.workload, None);
+        }
     }
 
     /// Raises the memory limits of a workload that has run into one.
@@ -89,12 +114,19 @@ impl Node {
         };
         let size = self.identity.size;
         for decision in self.engine.memory_tripped(&tripped, now, size, &policy) {
-            self.write_at_once(at, &path, &decision);
+            self.write_at_once(Some(at), &path, &decision);
         }
     }
 
-    /// Before the tick decides: events of raises that are over come at the configured share again.
+    /// Before the tick decides: events of raises that are over come at the usual share again, and the
+    /// laws are told how long a raise takes.
     pub(super) fn settle_leases(&mut self, now: Timestamp) {
+        self.end_leases();
+        let serves = self.config.fast.cpu
+            && self.config.mode == Mode::Enforce
+            && self.sensor.probes.quota.is_some();
+        self.engine
+            .serve_at_once(serves.then(|| self.fast.reaction_s()));
         let engine = &self.engine;
         for id in self.fast.take_over(|id| !engine.quota_is_lent(id, now)) {
             self.sensor.tell_at(id, None);
@@ -108,11 +140,19 @@ impl Node {
         Some((known.path.clone(), policy.clone()))
     }
 
-    /// Was it written?
-    fn write_at_once(&mut self, event_at: Timestamp, path: &str, decision: &Decision) -> bool {
-        let outcome = self.applier.raise(decision.at, path, decision);
+    /// Was it written? `event_at` is when the kernel told of its cause.
+    fn write_at_once(
+        &mut self,
+        event_at: Option<Timestamp>,
+        path: &str,
+        decision: &Decision,
+    ) -> bool {
+        let outcome = self.applier.at_once(decision.at, path, decision);
         let applied = outcome == Outcome::Applied;
-        if applied && let Ok(done) = clock::monotonic() {
+        if applied
+            && let Some(event_at) = event_at
+            && let Ok(done) = clock::monotonic()
+        {
             self.fast.wrote(done.0.saturating_sub(event_at.0));
         }
         let at_unix_ms = clock::wall_ms();

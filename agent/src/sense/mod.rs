@@ -207,13 +207,12 @@ impl Sensor {
     }
 
     /// Asks for the near-quota event of a cgroup at this share of its quota, again in this period
-    /// too; `None` is the configured share.
+    /// too; `None` is the usual share.
     pub fn tell_at(&mut self, id: CgroupId, used_share: Option<f64>) {
-        let share = used_share.unwrap_or(self.near_quota_share);
-        let Some(quota) = self.probes.quota.as_mut().filter(|quota| quota.has(id)) else {
+        let Some(quota) = self.probes.quota.as_mut() else {
             return;
         };
-        if let Err(error) = quota.set(id, share) {
+        if let Err(error) = quota.move_to(id, used_share) {
             tracing::warn!(%error, "the threshold of a cgroup's near-quota event stays as it was");
         }
     }
@@ -408,9 +407,12 @@ impl Sensor {
         for row in rows {
             let id = CgroupId(row.id);
             let limited = row.flags & HAS_CPU != 0 && row.quota_ns != u64::MAX;
-            if limited && !quota.has(id) {
-                refused = quota.set(id, self.near_quota_share).err().or(refused);
-            } else if !limited {
+            if limited {
+                // Where credit is saved up, less left than that means that it is being spent.
+                let credit = row.burst_ns as f64 / row.quota_ns.max(1) as f64;
+                let share = self.near_quota_share.min(1.0 - credit).max(0.0);
+                refused = quota.set(id, share).err().or(refused);
+            } else {
                 quota.remove(id);
             }
         }

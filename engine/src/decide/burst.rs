@@ -1,8 +1,10 @@
 //! The law of `cpu.max.burst`: unused quota that may be spent later, for peaks of less than a tick.
 //!
 //! `credit = min(part of the quota, q99 - q50 of the forecast peak) * period`: a steady workload
-//! needs none, one whose peaks differ much gets as much as they do. The kernel refuses a credit
-//! above the quota, and while the node is short a credit would be spent at the cost of others.
+//! needs none, one whose peaks differ much gets as much as they do. Where the fast path raises quotas,
+//! the credit bridges the time until it has, and is as much as the quota: it is touched only by who
+//! wants more than that. The kernel refuses a credit above the quota, and while the node is short a
+//! credit would be spent at the cost of others.
 
 use super::{Action, Decision, Knob, Pool, Reason};
 use crate::forecast::Forecast;
@@ -30,6 +32,8 @@ pub(super) struct BurstInput<'a> {
     pub period_us: Option<u64>,
     /// The quota that will be in force, in cores.
     pub quota: f64,
+    /// Seconds in which the fast path raises the quota, if it does.
+    pub served_in: Option<f64>,
     /// Did the workload get less than it wanted, because the node is short?
     pub short: bool,
     pub policy: &'a Policy,
@@ -79,6 +83,14 @@ fn wanted(
         reasons.push(Reason::NoCredit);
         return Some(0.0);
     }
+    let fraction = input.policy.cpu_burst.clamp(0.0, 1.0);
+    if let Some(seconds) = input.served_in.filter(|_| fraction > 0.0) {
+        reasons.push(Reason::Bridge {
+            seconds,
+            value: quota_us,
+        });
+        return Some(quota_us);
+    }
     let Some(forecast) = input.forecast else {
         reasons.push(Reason::NoData);
         return None;
@@ -86,7 +98,6 @@ fn wanted(
     let (low, high) = (forecast.at(0, LOW), forecast.at(0, HIGH));
     let value = (high - low).max(0.0) * period_us;
     reasons.push(Reason::Spread { low, high, value });
-    let fraction = input.policy.cpu_burst.clamp(0.0, 1.0);
     let most = fraction * quota_us;
     if value > most {
         reasons.push(Reason::QuotaPart {
@@ -128,6 +139,7 @@ mod tests {
             from_us: Some(from_us),
             period_us: None,
             quota,
+            served_in: None,
             short,
             policy: &Policy::default(),
         };
@@ -161,6 +173,31 @@ mod tests {
             decided(None, 50_000, 0.6, false),
             Some((50_000.0, Action::Hold))
         );
+    }
+
+    #[test]
+    fn with_a_fast_path_it_is_all_of_the_quota_unless_policy_wants_none() {
+        let forecast = forecast(0.1, 0.1);
+        let credit = |cpu_burst: f64| {
+            let policy = Policy {
+                cpu_burst,
+                ..Policy::default()
+            };
+            let input = BurstInput {
+                workload: CgroupId(1),
+                now: Timestamp(0),
+                forecast: Some(&forecast),
+                from_us: Some(0),
+                period_us: None,
+                quota: 0.25,
+                served_in: Some(0.01),
+                short: false,
+                policy: &policy,
+            };
+            decide(&input, &mut Pool::default()).unwrap().to
+        };
+        assert!((credit(0.5) - 25_000.0).abs() < 1.0);
+        assert!(credit(0.0).abs() < 1.0);
     }
 
     #[test]

@@ -27,6 +27,14 @@ const PEAK_TICKS: usize = 10;
 pub(super) const QUANTUM: f64 = 0.01;
 /// The horizon that drives: a quota can be raised again each tick, so the short one.
 const HORIZON: usize = 0;
+/// How much earlier a CPU may have begun to use what the kernel side sees it draw, in seconds: a slice.
+const LOOK_S: f64 = 0.005;
+/// The kernel's default enforcement period in seconds.
+const PERIOD_S: f64 = 0.1;
+/// What the most that was lent keeps from tick to tick: half of it in 1,386 ticks.
+const FADING: f64 = 0.9995;
+/// Part of the shortages that the fast path does not see in time.
+const NOT_SERVED: f64 = 0.05;
 /// The quantile of the forecast that is expected of the next tick.
 const MIDDLE: f64 = 0.5;
 /// Share of throttled periods from which no margin would have been enough.
@@ -47,6 +55,8 @@ pub struct CpuInput<'a> {
     pub limit: Option<Cores>,
     /// CPUs of the node.
     pub node: Cores,
+    /// Seconds in which the fast path raises this quota, if it does. Then few shortages become stalls.
+    pub served_in: Option<f64>,
     /// What people allow.
     pub policy: &'a Policy,
 }
@@ -70,6 +80,8 @@ pub struct CpuState {
     base: Option<f64>,
     /// What the fast path has made of it, and until when.
     lent: Option<(f64, Timestamp)>,
+    /// The most that the fast path has made of a quota, in cores, fading.
+    lent_most: f64,
 }
 
 /// What the law wants for one workload, before the node's word.
@@ -137,6 +149,7 @@ impl Default for CpuState {
             short: false,
             base: None,
             lent: None,
+            lent_most: 0.0,
         }
     }
 }
@@ -190,6 +203,7 @@ impl CpuState {
             reasons: pool.reasons(),
             passed,
         };
+        self.lent_most *= FADING;
         if let Some(demand) = demand {
             let middle = |forecast: &Forecast| forecast.at(HORIZON, MIDDLE);
             self.reach
@@ -200,6 +214,25 @@ impl CpuState {
         }
         want.claim = self.wanted.unwrap_or(floor);
         Some(want)
+    }
+
+    /// At least what lasts until the fast path has raised the quota, if as many cores burst as did
+    /// before.
+    fn reaction(&self, input: &CpuInput<'_>, target: f64, reasons: &mut Vec<Reason>) -> f64 {
+        let Some(seconds) = input.served_in else {
+            return target;
+        };
+        let cores = self.lent_most;
+        let value = upwards(cores * (seconds + LOOK_S) / PERIOD_S);
+        if value <= target {
+            return target;
+        }
+        reasons.push(Reason::Reaction {
+            seconds,
+            cores,
+            value,
+        });
+        value
     }
 
     /// The target by demand, margin and bounds.
@@ -236,7 +269,11 @@ impl CpuState {
             fraction,
             value: target,
         });
-        let price = policy.cpu_stall_price;
+        let price = if input.served_in.is_some() {
+            policy.cpu_stall_price * NOT_SERVED
+        } else {
+            policy.cpu_stall_price
+        };
         if let Some(worth) = self.reach.worth(price) {
             let least = self.reach.middle() * (1.0 + bounds.least());
             let value = bounded(worth.limit.max(least), want.floor, want.ceiling, reasons);
@@ -249,6 +286,7 @@ impl CpuState {
                 });
             }
         }
+        target = self.reaction(input, target, reasons);
         let known = price.is_finite() && input.usage.throttled.is_some();
         if known {
             if self.waiting > 0.0 {
@@ -366,6 +404,15 @@ impl CpuState {
         (to, action)
     }
 
+    /// What was lent is over: the quota that was lent and the one that goes on, if that is less.
+    pub(super) fn end_lease(&mut self) -> Option<(f64, f64)> {
+        let (lent, _) = self.lent.take()?;
+        let base = self.base.filter(|base| *base < lent - QUANTUM / 2.0)?;
+        self.guard.lent(base);
+        self.applied.lent(base);
+        Some((lent, base))
+    }
+
     /// The quota that was decided last, in cores, without what is lent.
     pub(super) fn decided(&self) -> Option<f64> {
         self.base.filter(|cores| cores.is_finite())
@@ -374,6 +421,7 @@ impl CpuState {
     /// The fast path has raised the quota to `to` cores until then.
     pub(super) fn lend(&mut self, to: f64, until: Timestamp) {
         self.lent = Some((to, until));
+        self.lent_most = self.lent_most.max(to);
         self.guard.lent(to);
         self.applied.lent(to);
     }

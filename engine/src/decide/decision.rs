@@ -112,6 +112,11 @@ pub enum Reason {
         /// Share of it that was left.
         left: f64,
     },
+    /// What was lent is not needed any more, and the quota is what the tick decided.
+    LeaseOver {
+        /// The quota in cores.
+        value: f64,
+    },
     /// A memory limit was reached between two ticks.
     Tripped {
         /// Bytes in use then.
@@ -124,6 +129,22 @@ pub enum Reason {
         /// The highest quantile of the peak, in cores.
         high: f64,
         /// The credit in microseconds.
+        value: f64,
+    },
+    /// Burst credit for the time until the fast path has raised the quota.
+    Bridge {
+        /// How long that takes, in seconds.
+        seconds: f64,
+        /// The credit in microseconds.
+        value: f64,
+    },
+    /// What has to be there until the fast path has raised the quota.
+    Reaction {
+        /// How long that takes, in seconds.
+        seconds: f64,
+        /// The cores that it was raised to before.
+        cores: f64,
+        /// The least quota, in cores.
         value: f64,
     },
     /// Burst credit never exceeds this part of the quota.

@@ -75,6 +75,10 @@ impl Reason {
                 "{} of the quota was left, and it would not have lasted for the period",
                 percent(left)
             ),
+            Self::LeaseOver { value } => format!(
+                "what was lent is not needed any more: back to {}",
+                amount(value)
+            ),
             Self::Tripped { current } => {
                 format!("a limit was reached with {} in use", Bytes(current as u64))
             }
@@ -82,6 +86,21 @@ impl Reason {
                 "peaks lie between {} and {}: a credit of {}",
                 Cores(low),
                 Cores(high),
+                amount(value)
+            ),
+            Self::Bridge { seconds, value } => format!(
+                "a burst is served within {:.1} ms, until then it lives on a credit: {}",
+                seconds * 1e3,
+                amount(value)
+            ),
+            Self::Reaction {
+                seconds,
+                cores,
+                value,
+            } => format!(
+                "until a burst of {} is served, which takes {:.1} ms: at least {}",
+                Cores(cores),
+                seconds * 1e3,
                 amount(value)
             ),
             Self::QuotaPart { fraction, value } => format!(

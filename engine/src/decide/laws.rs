@@ -26,6 +26,8 @@ pub(crate) struct Seen<'a> {
     pub limits: Limits,
     pub node_cpu: Cores,
     pub node_memory: Bytes,
+    /// Seconds in which the fast path raises quotas between two ticks, if it does.
+    pub served_in: Option<f64>,
     pub policy: &'a Policy,
 }
 
@@ -56,6 +58,7 @@ impl Seen<'_> {
             forecast: self.cpu,
             limit: self.limits.cpu,
             node: self.node_cpu,
+            served_in: self.served_in,
             policy: self.policy,
         }
     }
@@ -120,7 +123,11 @@ impl Laws {
         let mut decisions = pool.decisions();
         if let Some(want) = wants.cpu.take() {
             let quota = self.cpu.settle(&seen.cpu_input(), want, cpu_share);
-            let to = quota.to;
+            // Saved up is what was decided for good, not what is lent.
+            let to = self
+                .cpu
+                .decided()
+                .map_or(quota.to, |base| base.min(quota.to));
             decisions.push(quota);
             if !seen.policy.hands_off {
                 let input = BurstInput {
@@ -130,6 +137,7 @@ impl Laws {
                     from_us: seen.limits.cpu_burst_us,
                     period_us: seen.limits.cpu_period_us,
                     quota: to,
+                    served_in: seen.served_in,
                     short: !cpu_share.grant.whole,
                     policy: seen.policy,
                 };
@@ -161,6 +169,11 @@ impl Laws {
     /// The fast path has raised the quota to `to` cores until then.
     pub(crate) fn lend_quota(&mut self, to: f64, until: Timestamp) {
         self.cpu.lend(to, until);
+    }
+
+    /// What was lent is over: the quota in force and the one to go back to, if that is less.
+    pub(crate) fn end_lease(&mut self) -> Option<(f64, f64)> {
+        self.cpu.end_lease()
     }
 
     /// The higher of the memory limits that the tick decided last, in bytes.

@@ -25,6 +25,11 @@ impl Alarm {
         self.raised.is_some_and(|(until, _)| now < until)
     }
 
+    /// Until when the raise in force holds.
+    pub(crate) fn raised_until(&self) -> Option<Timestamp> {
+        self.raised.map(|(until, _)| until)
+    }
+
     /// May an event raise now?
     pub(crate) fn listens(&self, now: Timestamp) -> bool {
         self.quiet_until.is_none_or(|until| now >= until)

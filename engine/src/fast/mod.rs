@@ -7,4 +7,5 @@ mod quota;
 
 pub(crate) use alarm::Alarm;
 pub use memory::Tripped;
-pub use quota::{NearQuota, Raise};
+pub(crate) use quota::Look;
+pub use quota::{Answer, NearQuota};

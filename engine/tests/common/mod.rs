@@ -4,6 +4,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, reason = "shared by several test crates")]
 
+pub mod cfs;
 pub mod node;
 pub mod saved;
 
