@@ -48,6 +48,9 @@ pub struct Args {
     /// act: bursts under each controller (default: 40)
     #[arg(long, value_name = "N")]
     bursts: Option<u32>,
+    /// act: bursts under these controllers only: unlimited, none, captain, koordlet, llmos_tick_only, llmos
+    #[arg(long, value_delimiter = ',')]
+    under: Vec<String>,
     /// act: how often each program grows past its limit, with and without the agent (default: 1)
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
@@ -60,8 +63,13 @@ pub fn run(args: &Args) -> Result<()> {
     if !on_traces && (!args.traces.is_empty() || args.model.is_some()) {
         bail!("only the benches forecast and control take --traces and --model");
     }
-    if args.name != "act" && (args.bursts.is_some() || args.rounds.is_some() || args.no_build) {
-        bail!("only the bench act takes --bursts, --rounds and --no-build");
+    if args.name != "act"
+        && (args.bursts.is_some()
+            || args.rounds.is_some()
+            || args.no_build
+            || !args.under.is_empty())
+    {
+        bail!("only the bench act takes --bursts, --under, --rounds and --no-build");
     }
     match args.name.as_str() {
         "loop" if args.only.is_empty() => {
@@ -78,6 +86,7 @@ pub fn run(args: &Args) -> Result<()> {
             build: !args.no_build,
             only: &args.only,
             bursts: args.bursts,
+            under: &args.under,
             rounds: args.rounds,
         }),
         other => bail!("no bench {other}; there are: loop, sense, forecast, control, act"),

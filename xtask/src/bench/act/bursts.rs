@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::Subject;
@@ -13,7 +13,14 @@ use crate::bench::machine::{self, SERIES, Timed, keep};
 use crate::step::{self, Steps};
 
 /// Controllers in the order in which they run.
-const CONTROLLERS: [&str; 5] = ["none", "captain", "koordlet", "llmos_tick_only", "llmos"];
+const CONTROLLERS: [&str; 6] = [
+    "unlimited",
+    "none",
+    "captain",
+    "koordlet",
+    "llmos_tick_only",
+    "llmos",
+];
 /// Ten bursts are a line of progress.
 const SILENCE: Duration = Duration::from_secs(300);
 /// Boot, and the little load before the bursts of each controller.
@@ -21,16 +28,32 @@ const AROUND: Duration = Duration::from_secs(600);
 /// For a burst and its rest under all controllers.
 const PER_BURST: Duration = Duration::from_secs(60);
 
+/// Those that were asked for, in their order; all if none was.
+pub fn named(asked: &[String]) -> Result<Vec<&'static str>> {
+    if let Some(unknown) = asked
+        .iter()
+        .find(|name| !CONTROLLERS.contains(&name.as_str()))
+    {
+        bail!("--under takes {}, not {unknown}", CONTROLLERS.join(", "));
+    }
+    let wanted = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    Ok(CONTROLLERS.into_iter().filter(wanted).collect())
+}
+
 /// Runs the bursts in one machine and takes the figures from its records.
 pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
     let what = format!(
         "{} bursts under each of {} controllers on kernel {SERIES}",
         subject.bursts,
-        CONTROLLERS.len()
+        subject.under.len()
     );
     let records = steps.run(&what, || {
         let machine = Timed {
-            program: &format!("vm-act,bursts,{}", subject.bursts),
+            program: &format!(
+                "vm-act,bursts,{},{}",
+                subject.bursts,
+                subject.under.join(",")
+            ),
             programs: subject.programs(),
             limit: AROUND + PER_BURST * subject.bursts,
             silence: SILENCE,
@@ -42,7 +65,8 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
         &json!({ "kernel": machine::kernel()?.release(), "records": records }),
     )?;
     numbers.put("bursts.asked", Some(f64::from(subject.bursts)));
-    let all = CONTROLLERS.map(|name| Outcome::of(name, &records));
+    let all = subject.under.iter().map(|name| Outcome::of(name, &records));
+    let all: Vec<_> = all.collect();
     table(&all);
     for outcome in &all {
         outcome.put(numbers);

@@ -27,6 +27,8 @@ pub struct Asked<'a> {
     pub only: &'a [String],
     /// Bursts under each controller.
     pub bursts: Option<u32>,
+    /// These controllers only; all if none is named.
+    pub under: &'a [String],
     /// How often each program grows in each arm.
     pub rounds: Option<u32>,
 }
@@ -37,6 +39,8 @@ pub struct Subject {
     pub release: bool,
     /// Bursts under each controller.
     pub bursts: u32,
+    /// The controllers.
+    pub under: Vec<&'static str>,
     /// How often each program grows in each arm.
     pub rounds: u32,
 }
@@ -52,7 +56,7 @@ impl Subject {
 
 /// Programs that measure and make load.
 const MEASURING: [&str; 3] = ["vm-init", "vm-act", "vm-workload"];
-/// A burst with its rest takes two to five seconds under each of five controllers.
+/// A burst with its rest takes two to five seconds under each of six controllers.
 const BURSTS: RangeInclusive<u32> = 2..=1_000;
 const DEFAULT_BURSTS: u32 = 40;
 /// A round takes some ten minutes.
@@ -62,7 +66,7 @@ const DEFAULT_ROUNDS: u32 = 1;
 const PARTS: [Part<Subject>; 2] = [
     Part {
         name: "bursts",
-        what: "the same bursts against a tight quota under each of five controllers",
+        what: "the same bursts against a tight quota under each of six controllers",
         subjects: &["llmos-agent"],
         run: |subject, steps, numbers| bursts::run(subject, steps, numbers),
     },
@@ -84,6 +88,7 @@ pub fn run(asked: &Asked<'_>) -> Result<()> {
     let parts = bench.asked(asked.only)?;
     let subject = Subject {
         release: asked.release,
+        under: bursts::named(asked.under)?,
         bursts: within("--bursts", asked.bursts.unwrap_or(DEFAULT_BURSTS), &BURSTS)?,
         rounds: within("--rounds", asked.rounds.unwrap_or(DEFAULT_ROUNDS), &ROUNDS)?,
     };

@@ -11,6 +11,8 @@ use crate::enforcing;
 /// A controller under comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Controller {
+    /// No quota at all: what bursts take on this machine at least.
+    Unlimited,
     /// Nobody: the quota stays.
     None,
     /// Autothrottle's Captain.
@@ -24,7 +26,8 @@ pub enum Controller {
 }
 
 /// All of them, in the order in which they run.
-pub const CONTROLLERS: [Controller; 5] = [
+pub const CONTROLLERS: [Controller; 6] = [
+    Controller::Unlimited,
     Controller::None,
     Controller::Captain,
     Controller::Koordlet,
@@ -46,6 +49,7 @@ impl Controller {
     /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Unlimited => "unlimited",
             Self::None => "none",
             Self::Captain => "captain",
             Self::Koordlet => "koordlet",
@@ -57,6 +61,10 @@ impl Controller {
     /// Sets it to work on a group that has a quota of so many cores.
     pub fn start(self, group: &Group, cores: f64) -> Result<Running> {
         Ok(match self {
+            Self::Unlimited => {
+                group.write("cpu.max", "max")?;
+                Running::None
+            }
             Self::None => Running::None,
             Self::Captain => Running::Rule(Loop::captain(group.clone(), cores)?),
             Self::Koordlet => Running::Rule(Loop::koordlet(group.clone(), cores)?),

@@ -1,5 +1,5 @@
-//! The same bursts under each of five controllers, one after another on one cgroup: the tight quota
-//! alone, rules of other systems, and the agent without and with its fast path.
+//! The same bursts under each of six controllers, one after another on one cgroup: no quota, the tight
+//! quota alone, rules of other systems, and the agent without and with its fast path.
 
 mod controller;
 mod held;
@@ -32,13 +32,16 @@ const SETTLE: Duration = Duration::from_secs(35);
 /// So many bursts are a line of progress.
 const TOLD_EACH: usize = 10;
 
-/// Runs `count` bursts under each controller. One that cannot run leaves a record that says why.
+/// Runs `count` bursts under each controller, or each that is named in `only`. One that cannot run leaves a record that says why.
 ///
 /// # Errors
 /// When the load itself cannot be made.
-pub fn run(report: &mut Report, count: u32) -> Result<()> {
+pub fn run(report: &mut Report, count: u32, only: &[String]) -> Result<()> {
     let plan = plan::bursts(count);
-    for controller in CONTROLLERS {
+    let named = |controller: &Controller| {
+        only.is_empty() || only.iter().any(|name| name == controller.name())
+    };
+    for controller in CONTROLLERS.into_iter().filter(named) {
         let mut members = match turn(report, controller, &plan) {
             Ok(members) => members,
             Err(error) => {
