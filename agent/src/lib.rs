@@ -9,6 +9,7 @@ pub mod cost;
 pub mod discover;
 pub mod fast;
 pub mod forecast_state;
+pub mod freeze;
 pub mod host;
 pub mod identity;
 pub mod links;

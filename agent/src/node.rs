@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::cost::{Act, Sampler, Shedder};
 use crate::fast::FastPath;
 use crate::forecast_state::{ForecastState, ModelId, Owner};
+use crate::freeze::Freeze;
 use crate::host::{clock, facts, self_cost, trim};
 use crate::identity::Identity;
 use crate::links::Links;
@@ -55,6 +56,8 @@ pub struct Node {
     pub model_health: ProbeHealth,
     /// Writes limits, in enforce mode.
     pub applier: Applier,
+    /// Says when none may be written.
+    pub freeze: Freeze,
     /// Sends reports to the coordinator.
     pub reporter: Reporter,
     /// What the status socket shows.
@@ -68,6 +71,7 @@ pub struct Node {
     tally: Tally,
     watch_health: Vec<ProbeHealth>,
     model_error: Option<String>,
+    scan_error: Option<String>,
     busy: Option<(Timestamp, f64)>,
     busy_cores: Option<f64>,
 }
@@ -86,6 +90,8 @@ pub struct Parts {
     pub model: (Option<TractModel>, ProbeHealth),
     /// Writes limits, in enforce mode.
     pub applier: Applier,
+    /// Says when none may be written.
+    pub freeze: Freeze,
     /// Sends reports to the coordinator.
     pub reporter: Reporter,
     /// What the status socket shows.
@@ -122,11 +128,13 @@ impl Node {
             model,
             model_health,
             applier: parts.applier,
+            freeze: parts.freeze,
             reporter: parts.reporter,
             board: parts.board,
             engine,
             fast: FastPath::default(),
             model_error: None,
+            scan_error: None,
             busy: None,
             busy_cores: None,
         }
@@ -191,9 +199,7 @@ impl Node {
         if self.pace.ticks() % LINKS_EVERY == 1 {
             self.links.refresh();
         }
-        if let Err(error) = self.sensor.scan_if_due(now) {
-            tracing::warn!(%error, "the tree of cgroups cannot be scanned");
-        }
+        self.scan(now);
         self.measure_node(now);
 
         let before = clock::thread_cpu();
@@ -203,6 +209,7 @@ impl Node {
         }
         self.keep_budget(now);
         self.settle_leases(now);
+        self.keep_still(now);
         let report = self.decide(now, &sensed);
         let at_unix_ms = clock::wall_ms();
         let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
@@ -218,6 +225,32 @@ impl Node {
             let work = end.0.saturating_sub(now.0);
             self.pace.end(std::time::Duration::from_nanos(work));
         }
+    }
+
+    /// Looks for cgroups; that they cannot be listed is told once.
+    fn scan(&mut self, now: Timestamp) {
+        match self.sensor.scan_if_due(now) {
+            Ok(false) => {}
+            Ok(true) => {
+                if self.scan_error.take().is_some() {
+                    tracing::info!("the tree of cgroups can be scanned again");
+                }
+            }
+            Err(error) => {
+                if self.scan_error.is_none() {
+                    tracing::warn!(%error, "the tree of cgroups cannot be scanned");
+                }
+                self.scan_error = Some(error.to_string());
+            }
+        }
+    }
+
+    /// Before the tick decides: what may not be written.
+    fn keep_still(&mut self, now: Timestamp) {
+        let lost = self.sensor.lost();
+        let sum = lost.iter().map(|(_, count)| *count).sum();
+        let lost = (!lost.is_empty()).then_some(sum);
+        self.applier.obey(self.freeze.tick(now, lost));
     }
 
     /// Measures what the kernel side costs, and gives up or takes back probes.

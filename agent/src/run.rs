@@ -1,12 +1,14 @@
 //! The event loop over a closed set of events. Everything that happens to the agent is an
 //! [`Event`]; nothing else changes its state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::freeze::Switch;
 use crate::host::systemd;
 use crate::node::Node;
 use crate::probes::{EventSource, KernelEvent, LogSource, decode};
@@ -28,8 +30,35 @@ pub enum Event {
     Watch(WatchEvent),
     /// The event ring cannot be read any more, for this cause.
     RingFailed(String),
+    /// Somebody asked to freeze all limits, or to unfreeze them, by the signal of this name.
+    Switch {
+        /// Freeze, or unfreeze?
+        freeze: bool,
+        /// `SIGUSR1` or `SIGUSR2`.
+        signal: &'static str,
+    },
     /// Somebody asked the agent to stop, by the signal of this name.
     Stop(&'static str),
+}
+
+/// The signals that freeze (`SIGUSR1`) and unfreeze (`SIGUSR2`).
+#[derive(Debug)]
+pub struct SwitchSignals {
+    freeze: Signal,
+    unfreeze: Signal,
+}
+
+impl SwitchSignals {
+    /// Takes them over; those that come are kept until the loop runs.
+    ///
+    /// # Errors
+    /// When signal handlers cannot be installed.
+    pub fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            freeze: signal(SignalKind::user_defined1())?,
+            unfreeze: signal(SignalKind::user_defined2())?,
+        })
+    }
 }
 
 /// Where events come from.
@@ -40,10 +69,11 @@ pub struct Events {
     watches: Watches,
     terminate: Signal,
     interrupt: Signal,
+    switch: SwitchSignals,
 }
 
 impl Events {
-    /// Ticks of this length, the ring buffer, files to watch, and the signals to stop.
+    /// Ticks of this length, the ring buffer, files to watch, and the signals to stop and to freeze.
     ///
     /// # Errors
     /// When signal handlers cannot be installed.
@@ -52,6 +82,7 @@ impl Events {
         kernel: Option<EventSource>,
         kernel_log: Option<LogSource>,
         watches: Watches,
+        switch: SwitchSignals,
     ) -> std::io::Result<Self> {
         let mut ticker = interval(tick);
         // A late tick is not made up for: the next one sees the sum anyway.
@@ -63,6 +94,7 @@ impl Events {
             watches,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            switch,
         })
     }
 
@@ -76,6 +108,14 @@ impl Events {
                 biased;
                 _ = self.terminate.recv() => return Event::Stop("SIGTERM"),
                 _ = self.interrupt.recv() => return Event::Stop("SIGINT"),
+                _ = self.switch.freeze.recv() => return Event::Switch {
+                    freeze: true,
+                    signal: "SIGUSR1",
+                },
+                _ = self.switch.unfreeze.recv() => return Event::Switch {
+                    freeze: false,
+                    signal: "SIGUSR2",
+                },
                 _ = self.ticker.tick() => return Event::Tick,
                 events = drain(&mut self.kernel) => return match events {
                     Ok(events) => Event::Kernel(events),
@@ -113,6 +153,10 @@ pub async fn until_stopped(events: &mut Events, node: &mut Node) -> &'static str
             Event::LeaseOver => node.end_leases(),
             Event::Watch(event) => node.announced(&event),
             Event::RingFailed(cause) => node.ring_failed(&cause),
+            Event::Switch { freeze, signal } => {
+                tracing::info!(signal, freeze, "asked by a signal");
+                throw(node.freeze.switch(), freeze, signal);
+            }
             Event::Stop(signal) => return signal,
         }
     }
@@ -124,6 +168,18 @@ async fn after(time: Option<Duration>) {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
     }
+}
+
+/// Freezes at once; the disk, which the loop must not wait for, follows.
+fn throw(switch: &Arc<Switch>, freeze: bool, signal: &str) {
+    if freeze {
+        switch.freeze(Some(format!("by signal {signal}")));
+    } else {
+        switch.unfreeze();
+    }
+    let switch = Arc::clone(switch);
+    // Its outcome is in the status, and in the log where it went wrong.
+    drop(tokio::task::spawn_blocking(move || switch.settle()));
 }
 
 /// Waits for records and decodes them; never ends when there is no ring.

@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::apply::{Applier, ApplyError};
 use crate::board::Board;
 use crate::config::Config;
+use crate::freeze::{Freeze, Switch};
 use crate::host::{clock, priority, systemd};
 use crate::identity::Identity;
 use crate::links::Links;
@@ -18,7 +19,7 @@ use crate::model;
 use crate::node::{Node, Parts};
 use crate::probes::{Probes, Wanted};
 use crate::report::{ReportError, Reporter};
-use crate::run::{self, Events};
+use crate::run::{self, Events, SwitchSignals};
 use crate::sense::Sensor;
 use crate::status::{StatusError, StatusServer};
 use crate::watch::{Settings, Stalls, Watches};
@@ -69,6 +70,9 @@ impl StartError {
 /// When something is missing that the agent cannot do without.
 pub async fn run(config: Config) -> Result<(), StartError> {
     let config = Arc::new(config);
+    // Before all that takes time: until then these signals would end the agent.
+    let switch_signals = SwitchSignals::install().map_err(StartError::Signals)?;
+    let switch = Arc::new(Switch::new(config.freeze.file.clone()));
     let root = root(config.cgroup_root.as_ref())?;
     let identity = Identity::of_this_machine().map_err(StartError::Machine)?;
     // First of all: what an earlier run left behind goes back, whatever this run is for.
@@ -102,6 +106,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         links: Links::watch(),
         model,
         applier,
+        freeze: Freeze::new(&config, Arc::clone(&switch)),
         reporter,
         board: Board::new(starting(&config, &identity)),
         config: Arc::clone(&config),
@@ -114,13 +119,13 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     for part in &board.health().components {
         tracing::info!(part = part.name, state = ?part.state, "{}", part.cause);
     }
-    let server = StatusServer::start(&config.socket, config.metrics.listen, board).await?;
+    let server = StatusServer::start(&config.socket, config.metrics.listen, board, switch).await?;
     if let Err(error) = priority::raise() {
         tracing::info!(%error, "ordinary priority: events may wait for a busy CPU");
     }
     let watches = Watches::new(root.path().to_owned(), watch_settings(&config));
-    let mut events =
-        Events::new(config.tick, ring, kernel_log, watches).map_err(StartError::Signals)?;
+    let mut events = Events::new(config.tick, ring, kernel_log, watches, switch_signals)
+        .map_err(StartError::Signals)?;
     tracing::info!(socket = %config.socket.display(), mode = ?config.mode, "ready");
     systemd::ready();
 

@@ -6,6 +6,7 @@
     reason = "clippy's exception for tests does not reach their helpers"
 )]
 
+#[allow(dead_code, reason = "shared with tests that use more of it")]
 mod common;
 
 use std::net::SocketAddr;

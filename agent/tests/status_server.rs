@@ -14,14 +14,15 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::{CRON, WEB, board};
-use http_body_util::{BodyExt, Empty};
+use common::{CRON, WEB, board, switch_at};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use llmos_agent::status::{StatusError, StatusServer};
 use llmos_proto::status::{
-    API_VERSION, Decisions, ErrorBody, HealthReport, Schema, Status, WorkloadDetail, Workloads,
+    API_VERSION, Decisions, ErrorBody, FreezeReport, HealthReport, Schema, Status, WorkloadDetail,
+    Workloads,
 };
 use serde::de::DeserializeOwned;
 
@@ -45,6 +46,10 @@ impl Answer {
 }
 
 async fn ask(socket: &Path, method: Method, path: &str) -> Answer {
+    send(socket, method, path, "").await
+}
+
+async fn send(socket: &Path, method: Method, path: &str, body: &str) -> Answer {
     let stream = tokio::net::UnixStream::connect(socket)
         .await
         .expect("connects");
@@ -56,7 +61,7 @@ async fn ask(socket: &Path, method: Method, path: &str) -> Answer {
         .method(method)
         .uri(path)
         .header("host", "localhost")
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
         .expect("a request");
     let answer = send.send_request(request).await.expect("an answer");
     let code = answer.status();
@@ -94,7 +99,7 @@ fn place() -> Place {
 }
 
 async fn start(socket: &Path) -> Result<StatusServer, StatusError> {
-    StatusServer::start(socket, None, board(3)).await
+    StatusServer::start(socket, None, board(3), switch_at(socket)).await
 }
 
 #[tokio::test]
@@ -199,6 +204,66 @@ async fn wrong_requests_get_one_clear_line() {
 }
 
 #[tokio::test]
+async fn the_switch_is_thrown_here_and_nowhere_else() {
+    let place = place();
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let switch = switch_at(&place.socket);
+    let server = StatusServer::start(&place.socket, Some(any), board(1), switch.clone())
+        .await
+        .expect("starts");
+    let at = &place.socket;
+    let read = async || get(at, "/v1/freeze").await.json::<FreezeReport>();
+    assert!(!read().await.frozen);
+
+    let body = r#"{"cause": "upgrade"}"#;
+    let answer = send(at, Method::POST, "/v1/freeze", body).await;
+    assert_eq!(answer.code, StatusCode::OK);
+    let report: FreezeReport = answer.json();
+    assert_eq!((report.frozen, report.not_kept.as_deref()), (true, None));
+    assert_eq!(report.cause.as_deref(), Some("upgrade"));
+    assert_eq!(read().await, report);
+    assert!(switch.frozen().is_some() && switch.file().exists());
+
+    for (body, code, part) in [
+        ("cause", StatusCode::BAD_REQUEST, "expected a body such as"),
+        (r#"{"why": "x"}"#, StatusCode::BAD_REQUEST, "unknown field"),
+        (
+            r#"{"cause": "a\nb"}"#,
+            StatusCode::BAD_REQUEST,
+            "of one line",
+        ),
+        (&"x".repeat(5000), StatusCode::PAYLOAD_TOO_LARGE, "limit"),
+    ] {
+        let answer = send(at, Method::POST, "/v1/freeze", body).await;
+        assert_eq!(answer.code, code);
+        assert!(answer.error().contains(part), "{}", answer.error());
+    }
+    assert_eq!(read().await, report, "as before");
+
+    let address = server.metrics_address().expect("bound");
+    let tcp = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address).expect("connects");
+        write!(stream, "DELETE /v1/freeze HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("read to the end");
+        text
+    });
+    let tcp = tcp.await.expect("joined");
+    assert!(tcp.starts_with("HTTP/1.1 404"), "{tcp}");
+    assert!(read().await.frozen);
+
+    let answer = ask(at, Method::DELETE, "/v1/freeze").await;
+    assert!(!answer.json::<FreezeReport>().frozen);
+    assert!(!switch.file().exists());
+    let answer = send(at, Method::POST, "/v1/freeze", "").await;
+    let cause = answer.json::<FreezeReport>().cause;
+    assert_eq!(cause.as_deref(), Some("no cause given"));
+    let answer = ask(at, Method::PUT, "/v1/freeze").await;
+    assert_eq!(answer.code, StatusCode::METHOD_NOT_ALLOWED);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_socket_is_for_owner_and_group_and_goes_with_the_server() {
     let place = place();
     let server = start(&place.socket).await.expect("makes the folder too");
@@ -279,7 +344,7 @@ async fn what_is_no_socket_is_refused_and_left_alone() {
 async fn metrics_over_tcp_and_nothing_else() {
     let place = place();
     let any = "127.0.0.1:0".parse().expect("an address");
-    let server = StatusServer::start(&place.socket, Some(any), board(1))
+    let server = StatusServer::start(&place.socket, Some(any), board(1), switch_at(&place.socket))
         .await
         .expect("starts");
     let address = server.metrics_address().expect("bound");
@@ -301,9 +366,14 @@ async fn metrics_over_tcp_and_nothing_else() {
     assert!(status.starts_with("HTTP/1.1 404"), "{status}");
 
     let other = self::place();
-    let error = StatusServer::start(&other.socket, Some(address), board(1))
-        .await
-        .expect_err("the port is taken");
+    let error = StatusServer::start(
+        &other.socket,
+        Some(address),
+        board(1),
+        switch_at(&other.socket),
+    )
+    .await
+    .expect_err("the port is taken");
     assert_eq!(error.exit_code(), 69);
     assert!(error.to_string().contains(&address.to_string()), "{error}");
     assert!(!other.socket.exists(), "nothing is left behind");

@@ -9,11 +9,13 @@
 //!   and a [`Journal`], and it journals a file's original content before it first writes to it.
 //! - [`restore_all`] puts the originals back after a crash, and for a writer that hangs;
 //!   [`standing`] tells when that is due.
+//! - [`unwritable`] tells when a hierarchy is gone or read-only, so that no write can go well.
 //!
 //! Invariant: no path but `write/` and `journal/restore.rs` opens a cgroup file for writing.
 
 mod dir;
 pub mod journal;
+mod mount;
 mod parse;
 mod read;
 mod root;
@@ -25,6 +27,7 @@ pub use journal::{
     Damage, Journal, JournalError, Overdue, Presence, RestoreReport, Skip, Standing, restore_all,
     restore_workload, standing, watchdog,
 };
+pub use mount::{Unwritable, unwritable};
 pub use parse::{CpuMax, Garbage, MemoryLimit, Pressure};
 pub use read::{
     CgroupReader, CpuReading, FileBudget, FileProblem, MemoryEvents, MemoryReading, MemoryStat,

@@ -9,6 +9,7 @@ use llmos_engine::policy::Mode;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::ConfigError;
+use crate::freeze;
 use crate::node;
 use crate::origin::Origins;
 use crate::raw::Raw;
@@ -143,6 +144,7 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
             "0.001 to 1024 cores",
         ));
     }
+    let freeze = freeze::checked(raw.freeze, &state_dir, &origins)?;
     let node = node::checked(&raw.node, &origins)?;
     let mut errors = Vec::new();
     let rules = Rules::new(&raw.policy, &raw.workload, &origins, &mut errors);
@@ -187,6 +189,7 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
             cpu: raw.fast.cpu.unwrap_or(true),
             memory: raw.fast.memory.unwrap_or(false),
         },
+        freeze,
         node,
         rules,
         origins,
@@ -194,7 +197,7 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
 }
 
 /// A relative path counts from where the program was started, also if it moves later.
-fn anchored(path: PathBuf) -> PathBuf {
+pub(crate) fn anchored(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 

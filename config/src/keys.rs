@@ -43,7 +43,7 @@ pub(crate) const POLICY: [&str; 26] = [
 ];
 
 /// Sections and their keys.
-pub(crate) const SECTIONS: [(&str, &[&str]); 10] = [
+pub(crate) const SECTIONS: [(&str, &[&str]); 11] = [
     ("coordinator", &["address", "queue_reports"]),
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
@@ -63,6 +63,18 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 10] = [
     ),
     ("budget", &["cpu_cores"]),
     ("fast", &["cpu", "memory"]),
+    (
+        "freeze",
+        &[
+            "file",
+            "memory_pressure",
+            "io_pressure",
+            "state_free",
+            "clock_jump_s",
+            "lost_per_tick",
+            "hold_s",
+        ],
+    ),
     ("node", &["cpu_reserve", "memory_reserve", "lease_s"]),
     ("policy", &POLICY),
 ];

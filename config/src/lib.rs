@@ -4,6 +4,7 @@
 mod check;
 mod cli;
 mod error;
+mod freeze;
 mod keys;
 mod layers;
 mod node;
@@ -27,6 +28,7 @@ use llmos_engine::policy::{Mode, NodePolicy, Policy};
 
 pub use cli::Cli;
 pub use error::{ConfigError, EXIT_CONFIG};
+pub use freeze::Freeze;
 pub use origin::{Origin, Origins};
 pub use problems::{NodeSize, problems};
 pub use rules::{Rule, Rules};
@@ -67,6 +69,8 @@ pub struct Config {
     pub budget: Budget,
     /// What is done at once, between two ticks, in mode `enforce`.
     pub fast: Fast,
+    /// When no limit is written, or none lowered.
+    pub freeze: Freeze,
     /// How the node is shared.
     pub node: NodePolicy,
     /// Policies and opt-ins.

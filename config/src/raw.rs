@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::freeze::RawFreeze;
 use crate::node::RawNode;
 use crate::policy::RawPolicy;
 
@@ -26,6 +27,7 @@ pub(crate) struct Raw {
     pub(crate) forecast: RawForecast,
     pub(crate) fast: RawFast,
     pub(crate) enforce: RawEnforce,
+    pub(crate) freeze: RawFreeze,
     pub(crate) node: RawNode,
     pub(crate) policy: RawPolicy,
     pub(crate) workload: Vec<RawWorkload>,

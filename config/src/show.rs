@@ -6,7 +6,7 @@ use std::path::Path;
 use llmos_engine::policy::Mode;
 
 use crate::origin::{Origin, Origins};
-use crate::{Config, policy};
+use crate::{Config, freeze, policy};
 
 pub(crate) fn config(config: &Config) -> String {
     let mut page = Page {
@@ -80,6 +80,10 @@ pub(crate) fn config(config: &Config) -> String {
     page.section("[fast]");
     page.line("fast.", "cpu", Some(config.fast.cpu.to_string()));
     page.line("fast.", "memory", Some(config.fast.memory.to_string()));
+    page.section("[freeze]");
+    for (key, value) in freeze::printed(&config.freeze) {
+        page.line("freeze.", key, Some(value));
+    }
     page.section("[node]");
     let node = &config.node;
     page.line("node.", "cpu_reserve", Some(float(node.cpu_reserve)));

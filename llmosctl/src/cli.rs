@@ -45,6 +45,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Put original limits back that a stopped or killed agent left changed
     Restore(RestoreArgs),
+    /// Freeze all limits: none is written until unfreeze, also after a restart of the agent
+    Freeze(FreezeArgs),
+    /// Let limits be written again, whoever froze them
+    Unfreeze,
     /// Record use and limits of all workloads, tick by tick, to a file
     Record(RecordArgs),
     /// Look into a recording
@@ -117,6 +121,14 @@ pub struct RestoreArgs {
     /// All limits of the journal; this is what happens without it too
     #[arg(long)]
     pub all: bool,
+}
+
+/// Arguments of `freeze`.
+#[derive(Debug, Args)]
+pub struct FreezeArgs {
+    /// Why, one line; shown wherever a limit is not written
+    #[arg(long, value_name = "TEXT")]
+    pub cause: Option<String>,
 }
 
 /// Arguments of `record`.

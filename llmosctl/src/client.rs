@@ -5,11 +5,13 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use llmos_proto::status::{API_VERSION, Decisions, Status, WorkloadDetail, Workloads};
+use llmos_proto::status::{
+    API_VERSION, Decisions, FreezeReport, FreezeRequest, Status, WorkloadDetail, Workloads,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -17,6 +19,8 @@ use tokio::runtime::Runtime;
 
 use crate::error::CtlError;
 
+/// Address of the switch.
+const FREEZE: &str = "/v1/freeze";
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Far above the answer of a full node; keeps a foreign server from filling the memory.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
@@ -65,6 +69,28 @@ impl Client {
         self.get(&format!("/v1/workloads/{id}"))
     }
 
+    /// Freezes all limits; the report as it came.
+    pub fn freeze(&self, cause: Option<String>) -> Result<Value, CtlError> {
+        let body = serde_json::to_vec(&FreezeRequest { cause }).map_err(std::io::Error::from)?;
+        self.change(Method::POST, body)
+    }
+
+    /// Unfreezes them; the report as it came.
+    pub fn unfreeze(&self) -> Result<Value, CtlError> {
+        self.change(Method::DELETE, Vec::new())
+    }
+
+    /// The report that [`Client::freeze`] and [`Client::unfreeze`] give.
+    pub fn read_freeze(&self, answer: Value) -> Result<FreezeReport, CtlError> {
+        serde_json::from_value(answer)
+            .map_err(|error| self.not_an_agent(format!("{FREEZE} has another form: {error}")))
+    }
+
+    fn change(&self, method: Method, body: Vec<u8>) -> Result<Value, CtlError> {
+        let (code, body) = self.patiently(method, FREEZE, body.into())?;
+        self.judge(FREEZE, code, &body)
+    }
+
     /// An answer as it came, for `--json`: fields that this release does not know stay in it.
     pub fn raw(&self, path: &str) -> Result<Value, CtlError> {
         let (code, body) = self.ask_patiently(path)?;
@@ -89,8 +115,17 @@ impl Client {
     }
 
     fn ask_patiently(&self, path: &str) -> Result<(StatusCode, Bytes), CtlError> {
+        self.patiently(Method::GET, path, Bytes::new())
+    }
+
+    fn patiently(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), CtlError> {
         self.runtime.block_on(async {
-            match tokio::time::timeout(PATIENCE, self.ask(path)).await {
+            match tokio::time::timeout(PATIENCE, self.ask(method, path, body)).await {
                 Ok(answer) => answer,
                 Err(_) => {
                     Err(self.unreachable(format!("no answer within {} s", PATIENCE.as_secs())))
@@ -104,14 +139,21 @@ impl Client {
             .map_err(|error| self.not_an_agent(format!("{path} has another form: {error}")))
     }
 
-    async fn ask(&self, path: &str) -> Result<(StatusCode, Bytes), CtlError> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), CtlError> {
         let stream = self.connect().await?;
         let (mut send, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.not_an_agent(error.to_string()))?;
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header("host", "localhost")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| CtlError::Refused {
                 path: path.to_owned(),
                 cause: error.to_string(),

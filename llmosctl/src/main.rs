@@ -59,6 +59,8 @@ fn run(cli: &Cli) -> Result<(), CtlError> {
         Command::Top(args) => commands::top::run(&client, json, args),
         Command::Explain(args) => commands::explain::run(&client, json, args),
         Command::Restore(args) => commands::restore::run(json, args),
+        Command::Freeze(args) => commands::freeze::freeze(&client, json, args),
+        Command::Unfreeze => commands::freeze::unfreeze(&client, json),
         Command::Record(args) => commands::record::run(&client, json, args),
         Command::Recording(args) => commands::recording::run(json, args),
         Command::Replay(args) => commands::replay::run(&cli.json, args),

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{WEB, board};
+use common::{WEB, board, switch_at};
 use llmos_agent::status::StatusServer;
 use tokio::runtime::Runtime;
 
@@ -34,7 +34,12 @@ fn agent(ticks: u32) -> Agent {
         .build()
         .expect("a runtime");
     let server = runtime
-        .block_on(StatusServer::start(&socket, None, board(ticks)))
+        .block_on(StatusServer::start(
+            &socket,
+            None,
+            board(ticks),
+            switch_at(&socket),
+        ))
         .expect("starts");
     Agent {
         _folder: folder,
@@ -89,6 +94,7 @@ fn status_shows_the_node_and_each_part_with_its_cause() {
         "1000 ms, 60 run, 1 late, median work 2.5 ms",
         "0.4 % of one CPU, 30.0 MiB of memory",
         "2, 1 managed, 1 limits changed now",
+        "frozen     no limit is lowered: all tasks stalled for input and output 61.0 % of the time",
         "3 at ring buffer",
         "probe.cpu      healthy      sched_switch",
         "probe.network  degraded     no egress program: EPERM",
@@ -98,6 +104,35 @@ fn status_shows_the_node_and_each_part_with_its_cause() {
         assert!(shown.contains(part), "{part:?} is not in\n{shown}");
     }
     assert!(!shown.contains('\u{1b}'), "no colours in a pipe");
+}
+
+#[test]
+fn limits_are_frozen_with_a_cause_and_unfrozen() {
+    let agent = agent(1);
+    let file = agent.socket.with_file_name("freeze");
+    let shown = good(&agent.socket, &["freeze", "--cause", "upgrade"]);
+    let expected = format!(
+        "frozen: upgrade\nno limit is written, until \"llmosctl unfreeze\"; kept in {}\n",
+        file.display()
+    );
+    assert_eq!(shown, expected);
+    let kept = std::fs::read_to_string(&file).expect("the file");
+    assert_eq!(kept, "upgrade\n");
+    let json = good(&agent.socket, &["freeze", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        (&json["frozen"], &json["cause"]),
+        (&true.into(), &"no cause given".into())
+    );
+    let shown = good(&agent.socket, &["unfreeze"]);
+    assert_eq!(shown, "not frozen: limits are written again\n");
+    assert!(!file.exists());
+    let (code, error) = bad(&agent.socket, &["freeze", "--cause", "two\nlines"]);
+    assert_eq!(code, 1);
+    assert!(error.contains("a cause of one line"), "{error}");
+    std::fs::create_dir_all(file.join("inner")).expect("in the way");
+    let (_, error) = bad(&agent.socket, &["unfreeze"]);
+    assert!(error.contains("still frozen: cannot remove"), "{error}");
 }
 
 #[test]

@@ -81,7 +81,8 @@ impl Agent {
     }
 
     fn serve(&mut self) {
-        let start = StatusServer::start(&self.socket, None, self.board.clone());
+        let switch = common::switch_at(&self.socket);
+        let start = StatusServer::start(&self.socket, None, self.board.clone(), switch);
         self.server = Some(self.runtime.block_on(start).expect("starts"));
     }
 

@@ -162,7 +162,12 @@ fn agent() -> (Agent, StatusServer) {
 
 fn serve(runtime: &Runtime, socket: &Path) -> StatusServer {
     runtime
-        .block_on(StatusServer::start(socket, None, common::board(3)))
+        .block_on(StatusServer::start(
+            socket,
+            None,
+            common::board(3),
+            common::switch_at(socket),
+        ))
         .expect("starts")
 }
 

@@ -113,10 +113,52 @@ pub struct Status {
     pub oom_kills_seen: u64,
     /// Events that came since the agent started, by kind.
     pub events: Vec<EventCount>,
+    /// What keeps limits from being written, by cause: what is looked at, and how it is.
+    #[serde(default)]
+    pub freeze: Vec<FreezeCause>,
     /// Network links of the node.
     pub links: Vec<Link>,
     /// All parts and how they are.
     pub components: Vec<Component>,
+}
+
+/// Something that keeps limits from being written while it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeCause {
+    /// E.g. `switch`, `memory-pressure`, `clock`.
+    pub name: String,
+    /// Does it hold now?
+    pub active: bool,
+    /// What is not written while it holds: `all`, `lowering` or `cpu`.
+    pub stops: String,
+    /// Can it be looked at: `healthy`, `unsupported` here, or `off` by configuration.
+    pub state: Health,
+    /// Why it holds, what was last seen, or why it cannot be looked at.
+    pub cause: String,
+}
+
+/// `/v1/freeze`: the switch that people freeze all limits with. `GET` reads it, `POST` with a
+/// [`FreezeRequest`] freezes, `DELETE` unfreezes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeReport {
+    /// Always [`API_VERSION`].
+    pub api_version: String,
+    /// Is no limit written?
+    pub frozen: bool,
+    /// Why, in the words of who froze; absent when not frozen.
+    pub cause: Option<String>,
+    /// The file that freezes while it is there.
+    pub file: String,
+    /// Why it does not survive a restart of the agent; absent when it does, or when not frozen.
+    pub not_kept: Option<String>,
+}
+
+/// Body of `POST /v1/freeze`; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FreezeRequest {
+    /// Why, one line.
+    pub cause: Option<String>,
 }
 
 /// A network link of the node.
@@ -384,7 +426,7 @@ pub struct Decision {
     pub to: f64,
     /// Each one sentence with its numbers.
     pub reasons: Vec<String>,
-    /// `observed`, `applied`, `held` or `failed: ...`.
+    /// `observed`, `applied`, `held`, `waiting: ...`, `frozen: ...`, `gone` or `failed: ...`.
     pub outcome: String,
 }
 

@@ -32,6 +32,20 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         state: Health::Healthy,
         cause: String::new(),
     };
+    let freeze = FreezeCause {
+        name: String::new(),
+        active: false,
+        stops: String::new(),
+        state: Health::Healthy,
+        cause: String::new(),
+    };
+    let frozen = FreezeReport {
+        api_version: version(),
+        frozen: false,
+        cause: None,
+        file: String::new(),
+        not_kept: None,
+    };
     let link = Link {
         name: String::new(),
         up: false,
@@ -105,6 +119,8 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("Program", keys(&program)),
         ("EventCount", keys(&events)),
         ("Component", keys(&component)),
+        ("FreezeCause", keys(&freeze)),
+        ("FreezeReport", keys(&frozen)),
         ("Link", keys(&link)),
         ("Status", keys(&Status::default())),
         (

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use llmos_cgroupfs::{CgroupRef, JournalError, LimitWriter, SetError};
+use llmos_cgroupfs::{CgroupRef, JournalError, LimitWriter, SetError, Unwritable};
 use llmos_engine::decide::{Action, Decision, Knob};
 use llmos_engine::sample::Limits;
 use llmos_engine::units::{CgroupId, Timestamp};
 
 use super::guard::{Guard, Trouble};
+use super::hierarchy::Hierarchy;
 use super::lease::Lease;
 use super::log_report;
 use super::order::order;
 use super::outcome::Outcome;
+use crate::freeze::Verdict;
 
 /// A workload that was not seen for this many ticks is gone or is no workload any more.
 const MISSED_TICKS: u64 = 3;
@@ -21,6 +23,8 @@ const MISSED_TICKS: u64 = 3;
 #[derive(Debug)]
 pub(super) struct Enforcer {
     writer: LimitWriter,
+    hierarchy: Hierarchy,
+    freeze: Verdict,
     lease: Lease,
     workloads: BTreeMap<u64, Workload>,
     tick: (Timestamp, u64),
@@ -35,9 +39,11 @@ struct Workload {
 }
 
 impl Enforcer {
-    pub(super) fn new(writer: LimitWriter, state_dir: PathBuf) -> Self {
+    pub(super) fn new(writer: LimitWriter, root: PathBuf, state_dir: PathBuf) -> Self {
         Self {
             writer,
+            hierarchy: Hierarchy::new(root),
+            freeze: Verdict::default(),
             lease: Lease::new(state_dir),
             workloads: BTreeMap::new(),
             tick: (Timestamp(0), 0),
@@ -47,10 +53,33 @@ impl Enforcer {
 
     /// Renews the lease; after a takeover nothing of what was written before is known any more.
     pub(super) fn tick(&mut self, now: Timestamp) {
+        self.hierarchy.look(now);
         if self.lease.tick(&mut self.writer) {
             self.workloads.clear();
         }
         self.begin(now);
+    }
+
+    /// What must not be written from now on.
+    pub(super) fn obey(&mut self, verdict: &Verdict) {
+        self.freeze.clone_from(verdict);
+    }
+
+    /// Whether the hierarchy can be written.
+    pub(super) fn hierarchy(&self) -> &Hierarchy {
+        &self.hierarchy
+    }
+
+    /// Why such a change is not written now, whatever the workload.
+    pub(super) fn refusal(&self, knob: Knob, action: Action) -> Option<Outcome> {
+        let frozen = self.freeze.refuses(knob, action);
+        let closed = || match self.hierarchy.closed()? {
+            Unwritable::Missing => Some("the cgroup v2 hierarchy is not there"),
+            Unwritable::ReadOnly => Some("the cgroup v2 hierarchy is read-only"),
+        };
+        frozen
+            .map(|why| Outcome::Frozen(why.to_owned()))
+            .or_else(|| closed().map(Outcome::Waiting))
     }
 
     /// The lease on the limits in force.
@@ -87,7 +116,7 @@ impl Enforcer {
             };
             let done = matches!(
                 outcomes[at],
-                Outcome::Applied | Outcome::Held | Outcome::Gone
+                Outcome::Applied | Outcome::Held | Outcome::Frozen(_) | Outcome::Gone
             );
             match decision.knob {
                 Knob::MemoryHigh => high_is_down = done,
@@ -123,6 +152,9 @@ impl Enforcer {
     /// A workload that is not opted in (any more) gets its originals back.
     pub(super) fn release(&mut self, now: Timestamp, id: CgroupId) {
         self.begin(now);
+        if self.hierarchy.closed().is_some() {
+            return;
+        }
         self.workloads.remove(&id.0);
         if self.writer.holds(id.0) {
             self.restore(id.0, "no longer opted in");
@@ -170,7 +202,9 @@ impl Enforcer {
         if now == self.tick.0 {
             return;
         }
-        self.tick = (now, self.tick.1 + 1);
+        // Without the hierarchy nobody has left, and nothing can be put back.
+        let is_there = self.hierarchy.closed().is_none();
+        self.tick = (now, self.tick.1 + u64::from(is_there));
         let oldest = self.tick.1.saturating_sub(MISSED_TICKS);
         let missing: Vec<u64> = self
             .workloads
@@ -227,6 +261,9 @@ impl Enforcer {
         if decision.action == Action::Hold {
             return Outcome::Held;
         }
+        if let Some(refusal) = self.refusal(decision.knob, decision.action) {
+            return refusal;
+        }
         match guard.wait(now) {
             Some(Trouble::Foreign) => return Outcome::Waiting("somebody else changed it"),
             Some(Trouble::Failed) => return Outcome::Waiting("the last write failed"),
@@ -252,7 +289,9 @@ impl Enforcer {
             Err(error @ SetError::WouldKill { .. }) => Outcome::Failed(error.to_string()),
             Err(error) => {
                 guard.failed(now);
-                tracing::warn!(%error, cgroup = cgroup.path, "a limit could not be set");
+                if !self.hierarchy.has_told(now, &error) {
+                    tracing::warn!(%error, cgroup = cgroup.path, "a limit could not be set");
+                }
                 Outcome::Failed(error.to_string())
             }
         }

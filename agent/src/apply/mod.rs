@@ -6,7 +6,10 @@
 //! every mode.
 
 mod enforce;
+#[cfg(test)]
+mod frozen_tests;
 mod guard;
+mod hierarchy;
 mod lease;
 mod order;
 mod outcome;
@@ -17,12 +20,13 @@ use llmos_cgroupfs::{
     CgroupRef, Controllers, Journal, JournalError, LimitWriter, RestoreReport, Root, WritePermit,
     restore_all,
 };
-use llmos_engine::decide::{Action, Decision};
+use llmos_engine::decide::{Action, Decision, Knob};
 use llmos_engine::sample::Limits;
 use llmos_engine::units::Timestamp;
 use llmos_proto::status::{Component, Health};
 
 use crate::config::Config;
+use crate::freeze::Verdict;
 use enforce::Enforcer;
 pub use outcome::Outcome;
 
@@ -82,8 +86,9 @@ impl Applier {
         report.damage = journal.damage().to_vec();
         let leftovers = told(&report);
         let writer = LimitWriter::new(permit, root.path().to_owned(), journal);
+        let (root, state_dir) = (root.path().to_owned(), config.state_dir.clone());
         Ok(Self {
-            enforcer: Some(Enforcer::new(writer, config.state_dir.clone())),
+            enforcer: Some(Enforcer::new(writer, root, state_dir)),
             controllers,
             leftovers,
         })
@@ -95,6 +100,20 @@ impl Applier {
         if let Some(enforcer) = &mut self.enforcer {
             enforcer.tick(now);
         }
+    }
+
+    /// From now on nothing is written that `verdict` refuses. What is restored is not refused.
+    pub fn obey(&mut self, verdict: &Verdict) {
+        if let Some(enforcer) = &mut self.enforcer {
+            enforcer.obey(verdict);
+        }
+    }
+
+    /// Would a raise of this limit be written now, whatever the workload?
+    #[must_use]
+    pub fn may_raise(&self, knob: Knob) -> bool {
+        let enforcer = self.enforcer.as_ref();
+        enforcer.is_some_and(|enforcer| enforcer.refusal(knob, Action::Raise).is_none())
     }
 
     /// Applies the decisions for one workload at one tick; an outcome for each, in their order.
@@ -197,6 +216,10 @@ impl Applier {
             (true, false) => Some("memory controller"),
         };
         let held = enforcer.held();
+        if let Some(trouble) = enforcer.hierarchy().trouble() {
+            let cause = format!("{held} limits in force; {trouble}");
+            return (Health::Degraded, cause);
+        }
         match (missing, enforcer.troubles()) {
             (Some(missing), _) => {
                 let state = if held == 0 {

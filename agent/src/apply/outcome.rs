@@ -13,6 +13,8 @@ pub enum Outcome {
     Observed,
     /// Not written yet, and why.
     Waiting(&'static str),
+    /// Not written, because the agent keeps its hands still, and why.
+    Frozen(String),
     /// The cgroup is gone. Normal.
     Gone,
     /// Not written, and why.
@@ -26,6 +28,7 @@ impl fmt::Display for Outcome {
             Self::Held => f.write_str("held"),
             Self::Observed => f.write_str("observed"),
             Self::Waiting(why) => write!(f, "waiting: {why}"),
+            Self::Frozen(why) => write!(f, "frozen: {why}"),
             Self::Gone => f.write_str("gone"),
             Self::Failed(why) => write!(f, "failed: {why}"),
         }

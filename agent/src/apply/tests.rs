@@ -25,12 +25,12 @@ const FILES: [(&str, &str); 6] = [
 ];
 
 /// A machine with one cgroup, `jobs/a`, which is opted in.
-struct Machine {
+pub(super) struct Machine {
     dir: TempDir,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let machine = Self { dir };
         machine.add("jobs/a");
@@ -38,8 +38,12 @@ impl Machine {
         machine
     }
 
-    fn root(&self) -> PathBuf {
+    pub(super) fn root(&self) -> PathBuf {
         self.dir.path().join("root")
+    }
+
+    pub(super) fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
     }
 
     fn add(&self, path: &str) {
@@ -54,7 +58,7 @@ impl Machine {
         fs::metadata(self.root().join(path)).unwrap().ino()
     }
 
-    fn text(&self, file: &str) -> String {
+    pub(super) fn text(&self, file: &str) -> String {
         fs::read_to_string(self.root().join("jobs/a").join(file)).unwrap()
     }
 
@@ -62,7 +66,7 @@ impl Machine {
         fs::write(self.root().join("jobs/a").join(file), text).unwrap();
     }
 
-    fn start(&self, mode: &str) -> Applier {
+    pub(super) fn start(&self, mode: &str) -> Applier {
         let state: OsString = self.dir.path().join("state").into();
         let env = [
             ("LLMOS_MODE".into(), mode.into()),
@@ -72,7 +76,7 @@ impl Machine {
         Applier::start(&config, &Root::at(&self.root()).unwrap()).unwrap()
     }
 
-    fn decision(&self, knob: Knob, action: Action, to: f64) -> Decision {
+    pub(super) fn decision(&self, knob: Knob, action: Action, to: f64) -> Decision {
         Decision {
             workload: CgroupId(self.id("jobs/a")),
             knob,
@@ -85,7 +89,7 @@ impl Machine {
     }
 
     /// The limits as the agent would read them.
-    fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         let bytes = |file: &str| {
             let text = self.text(file);
             Some(Bytes(text.trim().parse().unwrap_or(u64::MAX)))
@@ -104,17 +108,22 @@ impl Machine {
         }
     }
 
-    fn apply(&self, applier: &mut Applier, second: u64, decisions: &[Decision]) -> Vec<String> {
+    pub(super) fn apply(
+        &self,
+        applier: &mut Applier,
+        second: u64,
+        decisions: &[Decision],
+    ) -> Vec<String> {
         let now = Timestamp(second * 1_000_000_000);
         applier.apply(now, "jobs/a", true, &self.limits(), decisions)
     }
 
-    fn is_as_it_was(&self) -> bool {
+    pub(super) fn is_as_it_was(&self) -> bool {
         FILES.iter().all(|(file, text)| self.text(file) == *text)
     }
 }
 
-fn all(machine: &Machine) -> [Decision; 3] {
+pub(super) fn all(machine: &Machine) -> [Decision; 3] {
     [
         machine.decision(Knob::CpuMax, Action::Lower, 0.5),
         machine.decision(Knob::MemoryHigh, Action::Lower, 6e7),

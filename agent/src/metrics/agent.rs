@@ -106,6 +106,13 @@ fn links(to: &mut DescriptorEncoder, links: &[Link]) -> fmt::Result {
 }
 
 fn parts(to: &mut DescriptorEncoder, status: &Status) -> fmt::Result {
+    names::FROZEN.write(
+        to,
+        status.freeze.iter().map(|freeze| {
+            let active = f64::from(u8::from(freeze.active));
+            (Labels::one("cause", &freeze.name), active)
+        }),
+    )?;
     names::LOST.write(
         to,
         status

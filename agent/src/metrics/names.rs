@@ -94,6 +94,7 @@ metrics! {
     EVENTS = counter("events", None, "Events that came since the agent started, by kind");
     LOST = counter("lost_events", None, "Data that the kernel side or the agent lost, by place");
     COMPONENT = gauge("component_state", None, "1 for the state that a part of the agent is in, 0 for the others");
+    FROZEN = gauge("frozen", None, "1 while this cause keeps limits from being written: all of them by switch, CPU limits by sched-ext, those that fall by the others");
     DECISIONS = counter("decisions", None, "Decisions since the start, holds too, by limit, action and outcome");
     FORECASTS = gauge("forecasts", None, "Forecasts, by resource and by the expert with the largest share in them");
     COPIERS = gauge("forecast_copiers", None, "Forecasts on which the model is not listened to because it only repeats its input, by resource");

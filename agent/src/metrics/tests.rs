@@ -10,8 +10,8 @@ mod exposition;
 use std::collections::BTreeSet;
 
 use llmos_proto::status::{
-    API_VERSION, Component, Coverage, Decision, EventCount, Forecast, Health, HorizonForecast,
-    Limits, Link, Lost, Program, Status, Usage, Workload,
+    API_VERSION, Component, Coverage, Decision, EventCount, Forecast, FreezeCause, Health,
+    HorizonForecast, Limits, Link, Lost, Program, Status, Usage, Workload,
 };
 
 use super::*;
@@ -33,6 +33,7 @@ const GOLDEN: &[&str] = &[
     "llmos_forecast_model_skill_ratio",
     "llmos_forecast_skill_ratio",
     "llmos_forecasts",
+    "llmos_frozen",
     "llmos_kernel_side_cpu_cores",
     "llmos_limits_held",
     "llmos_lost_events_total",
@@ -211,6 +212,15 @@ fn status() -> Status {
             kind: "near-quota".into(),
             count: 4,
         }],
+        freeze: [("switch", false), ("clock", true)]
+            .map(|(name, active)| FreezeCause {
+                name: name.into(),
+                active,
+                stops: "all".into(),
+                state: Health::Healthy,
+                cause: "words that are no label".into(),
+            })
+            .into(),
         links: vec![Link {
             name: "eth0".into(),
             up: true,
@@ -267,6 +277,7 @@ fn names_are_the_promised_ones() {
 fn names_end_in_base_units_and_labels_are_the_agreed_ones() {
     let agreed = BTreeSet::from([
         "action",
+        "cause",
         "cgroup",
         "component",
         "driver",
@@ -337,6 +348,8 @@ fn values_come_in_base_units() {
         )
     };
     assert_eq!((state("degraded"), state("healthy")), (1.0, 0.0));
+    let frozen = |cause| value(&all, "llmos_frozen", &[("cause", cause)]);
+    assert_eq!((frozen("switch"), frozen("clock")), (0.0, 1.0));
     let failed = [
         ("resource", "cpu.max"),
         ("action", "raise"),

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use llmos_engine::decide::Decision;
+use llmos_engine::decide::{Decision, Knob};
 use llmos_engine::fast::{NearQuota, Tripped};
 use llmos_engine::policy::{Mode, Policy};
 use llmos_engine::units::{Bytes, CgroupId, Timestamp};
@@ -25,6 +25,9 @@ impl Node {
     /// Raises the quotas that the kernel says will not last for their period.
     pub(super) fn raise_quotas(&mut self, events: &[KernelEvent]) {
         if !self.config.fast.cpu || self.config.mode != Mode::Enforce {
+            return;
+        }
+        if !self.may_raise(Knob::CpuMax) {
             return;
         }
         let mut seen = HashSet::new();
@@ -96,6 +99,9 @@ impl Node {
         if !reached || !self.config.fast.memory || self.config.mode != Mode::Enforce {
             return;
         }
+        if !self.may_raise(Knob::MemoryMax) {
+            return;
+        }
         let Some((path, policy)) = self.opted_in(cgroup) else {
             return;
         };
@@ -124,13 +130,21 @@ impl Node {
         self.end_leases();
         let serves = self.config.fast.cpu
             && self.config.mode == Mode::Enforce
-            && self.sensor.probes.quota.is_some();
+            && self.sensor.probes.quota.is_some()
+            && self.applier.may_raise(Knob::CpuMax);
         self.engine
             .serve_at_once(serves.then(|| self.fast.reaction_s()));
         let engine = &self.engine;
         for id in self.fast.take_over(|id| !engine.quota_is_lent(id, now)) {
             self.sensor.tell_at(id, None);
         }
+    }
+
+    /// Not while frozen: nothing may be lent that cannot be written. The switch is looked at anew, so
+    /// that none is raised after it was thrown.
+    fn may_raise(&mut self, knob: Knob) -> bool {
+        self.applier.obey(self.freeze.look_at_switch());
+        self.applier.may_raise(knob)
     }
 
     /// Path and policy of a workload that may be written to.

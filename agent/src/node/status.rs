@@ -50,6 +50,7 @@ impl Node {
             node_memory_used_bytes: facts::memory_used(),
             oom_kills_seen: self.sensor.oom_kills(),
             events: self.tally.shown(),
+            freeze: self.freeze.shown(),
             links: self.links.now(),
             components: self.components(),
         }
@@ -69,6 +70,18 @@ impl Node {
         } else {
             ProbeHealth::healthy("budget", cause)
         })
+    }
+
+    /// A warning while a sched_ext scheduler runs.
+    fn sched_ext(&self) -> Option<ProbeHealth> {
+        let cause = self.freeze.sched_ext()?;
+        Some(ProbeHealth::degraded("sched_ext", cause))
+    }
+
+    /// Only while the cgroups cannot be listed.
+    fn tree_health(&self) -> Option<ProbeHealth> {
+        let cause = self.scan_error.as_ref()?;
+        Some(ProbeHealth::degraded("cgroup.tree", cause.clone()))
     }
 
     fn programs(&self) -> Vec<status::Program> {
@@ -102,7 +115,9 @@ impl Node {
         all.push(self.forecast_state.health().component());
         all.push(self.applier.component());
         all.extend(self.applier.watchdog());
-        all.extend(sched_ext().as_ref().map(ProbeHealth::component));
+        all.push(self.freeze.component());
+        all.extend(self.sched_ext().as_ref().map(ProbeHealth::component));
+        all.extend(self.tree_health().as_ref().map(ProbeHealth::component));
         all.push(self.reporter.component());
         all
     }
@@ -114,11 +129,4 @@ fn mode_name(mode: Mode) -> &'static str {
         Mode::Observe => "observe",
         Mode::Enforce => "enforce",
     }
-}
-
-/// A warning while a sched_ext scheduler runs.
-fn sched_ext() -> Option<ProbeHealth> {
-    let scheduler = facts::sched_ext()?;
-    let cause = format!("scheduler {scheduler} is attached: cpu.max has no effect while it runs");
-    Some(ProbeHealth::degraded("sched_ext", cause))
 }

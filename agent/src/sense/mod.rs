@@ -130,11 +130,11 @@ impl Sensor {
         .concat()
     }
 
-    /// Scans the tree when it is due: at the start, now and then, and after lost events.
+    /// Scans the tree when it is due: at the start, now and then, and after lost events. Was it?
     ///
     /// # Errors
     /// When the root of the tree cannot be listed; what is known stays.
-    pub fn scan_if_due(&mut self, now: Timestamp) -> Result<(), WalkError> {
+    pub fn scan_if_due(&mut self, now: Timestamp) -> Result<bool, WalkError> {
         self.lost = self.probes.lost();
         let ring = |(reason, count): &(Lost, u64)| (*reason == Lost::EventRing).then_some(*count);
         let lost = self.lost.iter().find_map(ring).unwrap_or(0);
@@ -147,7 +147,7 @@ impl Sensor {
             .last_scan
             .is_none_or(|last| now.seconds_since(last) >= every);
         if !due && lost == self.lost_events {
-            return Ok(());
+            return Ok(false);
         }
         self.lost_events = lost;
         self.last_scan = Some(now);
@@ -160,7 +160,7 @@ impl Sensor {
                 "tree scanned"
             );
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes in an event of the kernel side.

@@ -2,6 +2,7 @@
 //! listener that serves the metrics and nothing else.
 
 mod error;
+mod freeze;
 mod routes;
 mod serve;
 mod socket;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::board::Board;
+use crate::freeze::Switch;
 
 pub use error::StatusError;
 use socket::SocketFile;
@@ -34,7 +36,8 @@ pub struct StatusServer {
 }
 
 impl StatusServer {
-    /// Listens on the unix socket at `socket` and, for `/metrics` alone, on `metrics`.
+    /// Listens on the unix socket at `socket` and, for `/metrics` alone, on `metrics`. `switch` is what
+    /// `/v1/freeze` throws.
     ///
     /// A socket on which nobody answers is replaced. Fails when another agent answers there, when
     /// the path is something else, when it cannot be made, or when the address is taken.
@@ -42,6 +45,7 @@ impl StatusServer {
         socket: &Path,
         metrics: Option<SocketAddr>,
         board: Arc<Board>,
+        switch: Arc<Switch>,
     ) -> Result<Self, StatusError> {
         // First TCP: a refused address must not leave a socket file behind for a moment.
         let tcp = match metrics {
@@ -53,7 +57,7 @@ impl StatusServer {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve::serve(
             unix,
-            routes::all(board.clone()),
+            routes::all(board.clone(), switch),
             stopped.clone(),
         ));
         let mut bound = None;

@@ -1,11 +1,11 @@
-//! The addresses of the status socket and their answers. All of it reads the board, none of it
-//! changes anything.
+//! The addresses of the status socket and their answers. All but `/v1/freeze` reads the board and
+//! changes nothing.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,11 +13,36 @@ use axum::{Json, Router};
 use llmos_proto::status::{API_VERSION, ErrorBody, Schema};
 use serde::Serialize;
 
+use super::freeze;
 use crate::board::Board;
+use crate::freeze::Switch;
 use crate::metrics;
 
+/// What the answers are made from.
+#[derive(Clone)]
+struct Sources {
+    board: Arc<Board>,
+    switch: Arc<Switch>,
+}
+
+impl FromRef<Sources> for Arc<Board> {
+    fn from_ref(sources: &Sources) -> Self {
+        Self::clone(&sources.board)
+    }
+}
+
+impl FromRef<Sources> for Arc<Switch> {
+    fn from_ref(sources: &Sources) -> Self {
+        Self::clone(&sources.switch)
+    }
+}
+
 /// Everything: for the unix socket.
-pub fn all(board: Arc<Board>) -> Router {
+pub fn all(board: Arc<Board>, switch: Arc<Switch>) -> Router {
+    let on_freeze = get(freeze::read)
+        .post(freeze::freeze)
+        .delete(freeze::unfreeze)
+        .layer(DefaultBodyLimit::max(freeze::BODY_BYTES));
     Router::new()
         .route("/", get(async || Json(Schema::index())))
         .route("/v1/schema", get(async || Json(Schema::full())))
@@ -26,10 +51,11 @@ pub fn all(board: Arc<Board>) -> Router {
         .route("/v1/workloads", get(workloads))
         .route("/v1/workloads/{*key}", get(workload))
         .route("/v1/decisions", get(decisions))
+        .route("/v1/freeze", on_freeze)
         .route("/metrics", get(exposition))
         .fallback(unknown)
         .method_not_allowed_fallback(not_get)
-        .with_state(board)
+        .with_state(Sources { board, switch })
 }
 
 /// Only `/metrics`: for the TCP listener, which anybody may reach.
@@ -98,7 +124,7 @@ async fn unknown(uri: Uri) -> Response {
 
 async fn not_get(method: Method, uri: Uri) -> Response {
     let text = format!(
-        "{method} {} is not served: only GET and HEAD are",
+        "{method} {} is not served: only GET and HEAD are, and POST and DELETE at /v1/freeze",
         uri.path()
     );
     error(StatusCode::METHOD_NOT_ALLOWED, text)
@@ -124,7 +150,7 @@ fn broken(cause: &dyn std::error::Error) -> Response {
     )
 }
 
-fn error(code: StatusCode, error: String) -> Response {
+pub(super) fn error(code: StatusCode, error: String) -> Response {
     let body = ErrorBody {
         api_version: API_VERSION.to_owned(),
         error,

@@ -2,10 +2,12 @@
 //! little is known.
 
 use llmos_agent::board::{Board, Published};
+use llmos_agent::freeze::Switch;
 use llmos_proto::status::{
-    API_VERSION, Component, Coverage, Decision, Forecast, Health, HorizonForecast, Limits, Link,
-    Lost, Status, Usage, Workload,
+    API_VERSION, Component, Coverage, Decision, Forecast, FreezeCause, Health, HorizonForecast,
+    Limits, Link, Lost, Status, Usage, Workload,
 };
+use std::path::Path;
 use std::sync::Arc;
 
 /// Wall clock of the first tick, milliseconds since 1970.
@@ -14,6 +16,11 @@ pub const START_MS: u64 = 1_700_000_000_000;
 pub const WEB: &str = r"system.slice/system-web\x2dshop.slice/web.service";
 /// cgroup of the other one.
 pub const CRON: &str = "system.slice/cron.service";
+
+/// The switch of a server at this socket: a file beside it.
+pub fn switch_at(socket: &Path) -> Arc<Switch> {
+    Arc::new(Switch::new(socket.with_file_name("freeze")))
+}
 
 pub fn status() -> Status {
     let component = |name: &str, state, cause: &str| Component {
@@ -54,6 +61,13 @@ pub fn status() -> Status {
         fast_event_to_write_ms_p50: Some(1.5),
         fast_event_to_write_ms_p99: Some(9.0),
         budget_cpu_cores: 0.1,
+        freeze: vec![FreezeCause {
+            name: "io-pressure".into(),
+            active: true,
+            stops: "lowering".into(),
+            state: Health::Healthy,
+            cause: "all tasks stalled for input and output 61.0 % of the time".into(),
+        }],
         links: vec![Link {
             name: "eth0".into(),
             up: true,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::record::{Key, Original};
 use super::report::{RestoreReport, Skip};
 use crate::dir::{Dir, is_gone};
+use crate::mount::{self, Unwritable};
 use crate::parse::{MemoryLimit, memory_limit};
 use crate::write::in_use;
 
@@ -61,11 +62,13 @@ impl Pass {
         } else {
             match Dir::open(&path, first.inode) {
                 Ok(Some(dir)) => return self.files(group, &dir),
+                Ok(None) if mount::is_missing(root) => {
+                    self.failed(group, &path, &Unwritable::Missing);
+                    None
+                }
                 Ok(None) => Some(Skip::Gone),
                 Err(error) => {
-                    let failed = group.iter();
-                    let failed = failed.map(|(key, _)| (path.join(&key.file), error.to_string()));
-                    self.report.failed.extend(failed);
+                    self.failed(group, &path, &error);
                     None
                 }
             }
@@ -76,6 +79,13 @@ impl Pass {
                 self.done.push((*key).clone());
             }
         }
+    }
+
+    fn failed(&mut self, group: &[(&Key, &Original)], path: &Path, reason: &dyn std::fmt::Display) {
+        let failed = group
+            .iter()
+            .map(|(key, _)| (path.join(&key.file), reason.to_string()));
+        self.report.failed.extend(failed);
     }
 
     fn files(&mut self, group: &[(&Key, &Original)], dir: &Dir) {

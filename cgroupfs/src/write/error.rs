@@ -78,6 +78,14 @@ pub enum SetError {
     },
 }
 
+impl SetError {
+    /// Did the file refuse because it lies on something that is mounted read-only?
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem)
+    }
+}
+
 impl From<JournalError> for SetError {
     fn from(error: JournalError) -> Self {
         match error {

@@ -8,6 +8,7 @@
 #![allow(clippy::float_cmp, reason = "quantised limits are exact")]
 
 mod journal;
+mod mount;
 mod read;
 mod restore;
 mod support;

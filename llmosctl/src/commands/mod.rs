@@ -1,6 +1,7 @@
 //! The subcommands.
 
 pub mod explain;
+pub mod freeze;
 pub mod model;
 pub mod policy;
 pub mod record;

@@ -94,6 +94,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
                 status.workloads, status.managed, status.limits_held
             ),
         ),
+        ("frozen", frozen(status)),
         ("events", events(status)),
         (
             "lost data",
@@ -104,6 +105,27 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
             },
         ),
     ]
+}
+
+/// What is not written now, and why.
+fn frozen(status: &Status) -> String {
+    let active = status.freeze.iter().filter(|cause| cause.active);
+    let words: Vec<String> = active
+        .map(|cause| {
+            let what = match cause.stops.as_str() {
+                "all" => "no limit is written".to_owned(),
+                "lowering" => "no limit is lowered".to_owned(),
+                "cpu" => "no CPU limit is written".to_owned(),
+                other => plain(other),
+            };
+            format!("{what}: {}", plain(&cause.cause))
+        })
+        .collect();
+    if words.is_empty() {
+        "no".to_owned()
+    } else {
+        words.join("; ")
+    }
 }
 
 /// The kinds that came, with their counts.
