@@ -12,5 +12,6 @@ mod read;
 mod restore;
 mod support;
 mod takeover;
+mod units;
 mod walk;
 mod write;
