@@ -102,6 +102,7 @@ impl Node {
         all.push(self.forecast_state.health().component());
         all.push(self.applier.component());
         all.extend(self.applier.watchdog());
+        all.extend(self.applier.systemd());
         all.extend(sched_ext().as_ref().map(ProbeHealth::component));
         all.push(self.reporter.component());
         all

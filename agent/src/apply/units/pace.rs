@@ -86,7 +86,9 @@ mod tests {
     fn what_stands_for_some_ticks_is_told() {
         let mut pace = Pace::default();
         let has = cpu(UNSET);
-        let told: Vec<_> = (0..5).map(|s| pace.tick(at(s), &cpu(500_000), &has)).collect();
+        let told: Vec<_> = (0..5)
+            .map(|s| pace.tick(at(s), &cpu(500_000), &has))
+            .collect();
         assert_eq!(told, [false, false, false, true, true]);
         pace.told(at(4));
         assert!(!pace.tick(at(5), &cpu(500_000), &cpu(500_000)), "it has it");
@@ -116,7 +118,10 @@ mod tests {
                 has = want;
             }
         }
-        assert!(calls.windows(2).all(|two| two[1] - two[0] >= 10), "{calls:?}");
+        assert!(
+            calls.windows(2).all(|two| two[1] - two[0] >= 10),
+            "{calls:?}"
+        );
         assert!(calls.len() >= 4, "{calls:?}");
     }
 

@@ -316,7 +316,9 @@ fn act(host: &Host, manager: &Manager, unit: &UnitName, job: Job) -> Result<Answ
 
 /// systemd writes `memory.max` at once, whatever is in use.
 fn would_kill(cgroup: &std::path::Path, properties: &Properties) -> bool {
-    let limit = properties.get(Property::MemoryMax).filter(|max| *max != UNSET);
+    let limit = properties
+        .get(Property::MemoryMax)
+        .filter(|max| *max != UNSET);
     let Some(limit) = limit else { return false };
     // A cgroup that is gone has nothing to kill.
     let current = std::fs::read_to_string(cgroup.join("memory.current")).ok();
