@@ -245,11 +245,14 @@ impl Units {
             return;
         }
         let cgroup = self.root.join(&unit.cgroup.path);
-        let due = unit.has.as_ref().zip(noted.as_ref()).map(|(has, noted)| {
-            let full = unit.full(noted);
-            let due = unit.pace.tick(now, &full, has);
-            (full, has, due)
-        });
+        let due = match (&unit.has, &noted) {
+            (Some(has), Some(noted)) => {
+                let full = unit.full(noted);
+                let due = unit.pace.tick(now, &full, has);
+                Some((full, has.clone(), due))
+            }
+            _ => None,
+        };
         let idle = unit.want.is_empty() || unit.refused.is_some() || !unit.calm;
         if unit.rests(now) || idle && !unit.leaving {
             return;

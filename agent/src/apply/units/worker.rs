@@ -262,12 +262,12 @@ impl Bus {
             Err(error) => return Answer::Failed(error),
         };
         match done {
-            Ok(answer) => {
+            Err(error) if error.is_of_the_bus() => Answer::Failed(self.failed(error)),
+            answered => {
                 self.down = None;
                 self.pause = FIRST_PAUSE;
-                answer
+                answered.unwrap_or_else(Answer::Failed)
             }
-            Err(error) => Answer::Failed(self.failed(error)),
         }
     }
 }
