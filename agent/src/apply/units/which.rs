@@ -50,14 +50,6 @@ impl Which {
         Self { host, off: None }
     }
 
-    /// systemd is not there.
-    #[cfg(test)]
-    pub(crate) fn none() -> Self {
-        let off = Some((Health::Off, "a test without systemd"));
-        let host = Host::at("unix:path=/nonexistent", Path::new("/nonexistent"));
-        Self { host, off }
-    }
-
     /// Where systemd is.
     pub(crate) fn host(&self) -> &Host {
         &self.host
