@@ -4,6 +4,7 @@
 mod fast;
 mod status;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use llmos_engine::forecast::{Forecast, Standing};
@@ -360,6 +361,7 @@ impl Node {
                 cgroup: known.path.clone(),
                 name: known.name.clone(),
                 managed,
+                actuator: Cow::Borrowed(self.applier.actuator(&known.path)),
                 seen_s: now.seconds_since(s.first_seen),
                 usage: show::usage(&r.usage, &s.sample, &s.limits),
                 limits: show::limits(&s.limits),

@@ -70,6 +70,7 @@ fn tick(status: &Status, tick: u32) -> Published {
             cgroup: path(i),
             name: format!("web-{i}"),
             managed: true,
+            actuator: "cgroupfs".into(),
             seen_s: tick.into(),
             usage: Usage {
                 cpu_cores: Some(0.3),

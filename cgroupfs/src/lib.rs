@@ -24,8 +24,8 @@ mod write;
 
 pub use dir::CgroupRef;
 pub use journal::{
-    Damage, Journal, JournalError, Overdue, Presence, RestoreReport, Skip, Standing, restore_all,
-    restore_workload, standing, watchdog,
+    Damage, FenceView, Journal, JournalError, Overdue, Presence, RestoreReport, Skip, Standing,
+    UnitOriginal, restore_all, restore_all_on, restore_workload, standing, watchdog,
 };
 pub use mount::{Unwritable, unwritable};
 pub use parse::{CpuMax, Garbage, MemoryLimit, Pressure};

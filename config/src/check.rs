@@ -174,6 +174,7 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
         },
         enforce: Enforce {
             lease: Duration::from_secs_f64(lease_s),
+            systemd: raw.enforce.systemd.unwrap_or(true),
         },
         probes: Probes {
             cpu: raw.probes.cpu.unwrap_or(true),

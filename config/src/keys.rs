@@ -48,7 +48,7 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 11] = [
     ("metrics", &["listen"]),
     ("model", &["dir", "enabled"]),
     ("forecast", &["save_every_s"]),
-    ("enforce", &["lease_s"]),
+    ("enforce", &["lease_s", "systemd"]),
     (
         "probes",
         &[

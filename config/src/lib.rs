@@ -156,6 +156,8 @@ pub struct Forecast {
 pub struct Enforce {
     /// How long limits stay when the agent does not answer and a watchdog runs.
     pub lease: Duration,
+    /// Are limits of systemd's units told to systemd, so that they last?
+    pub systemd: bool,
 }
 
 /// `[probes]`

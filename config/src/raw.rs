@@ -88,6 +88,7 @@ pub(crate) struct RawFast {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawEnforce {
     pub(crate) lease_s: Option<f64>,
+    pub(crate) systemd: Option<bool>,
 }
 
 /// A rule. serde cannot refuse unknown keys beside a flattened struct; `file` has done it before.

@@ -58,6 +58,8 @@ pub(crate) fn config(config: &Config) -> String {
         "lease_s",
         Some(float(config.enforce.lease.as_secs_f64())),
     );
+    let systemd = config.enforce.systemd.to_string();
+    page.line("enforce.", "systemd", Some(systemd));
     page.section("[probes]");
     let probes = &config.probes;
     for (key, on) in [

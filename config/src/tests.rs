@@ -186,6 +186,16 @@ fn a_freeze_has_bounds_and_a_place() {
 }
 
 #[test]
+fn systemd_is_told_unless_it_is_switched_off() {
+    for (file, told) in [("", true), ("[enforce]\nsystemd = false\n", false)] {
+        let enforce = Home::new(file).load().unwrap().enforce;
+        assert_eq!(enforce.systemd, told, "{file}");
+    }
+    let error = Home::new("[enforce]\nsystemd = 1\n").error();
+    assert!(error.contains("systemd"), "{error}");
+}
+
+#[test]
 fn what_is_shown_is_a_config_file_that_means_the_same() {
     let file = "mode = \"enforce\"\n[policy]\nmemory_floor = 33554432\ncpu_ceiling_cores = 3\n\
                 [[workload]]\nmatch = \"a/*\"\nenforce = true\ncpu_margin = 0.5\n";

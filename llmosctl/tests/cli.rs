@@ -221,6 +221,7 @@ fn explain_gives_reasons_in_order_and_the_last_changes() {
             "web.service (managed)",
             "cpu 0.53 cores, memory 100 MiB, in 1.0 MB/s, out 2.0 kB/s, throttled in 10 % of periods",
             "cpu.max 1.00 cores, memory.high 128 MiB, memory.max none",
+            "set by    cgroup files at once, then systemd, so that limits last",
             "cpu peak (95 %): 0.80 cores in 10 s, 1.00 cores in 60 s, by the model",
             "led by the model (62 % of it), 8.0 % better than the best simple rule; \
              the model alone 5.0 % better",

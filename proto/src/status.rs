@@ -369,6 +369,9 @@ pub struct Workload {
     pub name: String,
     /// Opted in to enforcement.
     pub managed: bool,
+    /// What sets its limits: `systemd` where it is a unit, else `cgroupfs`.
+    #[serde(default)]
+    pub actuator: Cow<'static, str>,
     /// Seconds since the agent first saw it.
     pub seen_s: f64,
     /// Use over the last tick.

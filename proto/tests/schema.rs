@@ -83,6 +83,7 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         cgroup: String::new(),
         name: String::new(),
         managed: false,
+        actuator: "cgroupfs".into(),
         seen_s: 0.0,
         usage: Usage::default(),
         limits: Limits::default(),

@@ -144,7 +144,7 @@ impl Watch {
         let failed = report.failed.iter();
         let failed = failed.map(|(path, why)| format!("{}: {why}", path.display()));
         let damage = report.damage.iter().map(ToString::to_string);
-        for line in failed.chain(damage) {
+        for line in failed.chain(damage).chain(report.notes.iter().cloned()) {
             eprintln!("llmos-watchdog: {line}");
         }
     }

@@ -14,10 +14,13 @@ use super::lease::Lease;
 use super::log_report;
 use super::order::order;
 use super::outcome::Outcome;
+use super::units::Units;
 use crate::freeze::Verdict;
 
 /// A workload that was not seen for this many ticks is gone or is no workload any more.
 const MISSED_TICKS: u64 = 3;
+/// Why a workload waits whose unit has not got its own limits back yet.
+const STALE: &str = "systemd takes back what an earlier cgroup of this unit had";
 
 /// The state between ticks.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub(super) struct Enforcer {
     hierarchy: Hierarchy,
     freeze: Verdict,
     lease: Lease,
+    units: Units,
     workloads: BTreeMap<u64, Workload>,
     tick: (Timestamp, u64),
     /// Changes by somebody else since the start.
@@ -39,11 +43,18 @@ struct Workload {
 }
 
 impl Enforcer {
-    pub(super) fn new(writer: LimitWriter, root: PathBuf, state_dir: PathBuf) -> Self {
+    /// `root` is the root of the cgroup hierarchy.
+    pub(super) fn new(
+        writer: LimitWriter,
+        root: PathBuf,
+        state_dir: PathBuf,
+        units: Units,
+    ) -> Self {
         Self {
             writer,
             hierarchy: Hierarchy::new(root),
             freeze: Verdict::default(),
+            units,
             lease: Lease::new(state_dir),
             workloads: BTreeMap::new(),
             tick: (Timestamp(0), 0),
@@ -56,7 +67,10 @@ impl Enforcer {
         self.hierarchy.look(now);
         if self.lease.tick(&mut self.writer) {
             self.workloads.clear();
+            self.units.clear();
         }
+        let still = self.is_still();
+        self.units.tick(now, &mut self.writer, still);
         self.begin(now);
     }
 
@@ -70,6 +84,12 @@ impl Enforcer {
         &self.hierarchy
     }
 
+    /// May nothing be lowered, or nothing be written at all? Then systemd is told nothing, and what it
+    /// has put back stays, which may be more than what is held.
+    fn is_still(&self) -> bool {
+        self.refusal(Knob::MemoryMax, Action::Lower).is_some()
+    }
+
     /// Why such a change is not written now, whatever the workload.
     pub(super) fn refusal(&self, knob: Knob, action: Action) -> Option<Outcome> {
         let frozen = self.freeze.refuses(knob, action);
@@ -80,6 +100,16 @@ impl Enforcer {
         frozen
             .map(|why| Outcome::Frozen(why.to_owned()))
             .or_else(|| closed().map(Outcome::Waiting))
+    }
+
+    /// What systemd is told of the limits in force.
+    pub(super) fn units(&self) -> &Units {
+        &self.units
+    }
+
+    /// Number of systemd's units that have properties of ours.
+    pub(super) fn units_held(&self) -> usize {
+        self.writer.units().count()
     }
 
     /// The lease on the limits in force.
@@ -98,12 +128,21 @@ impl Enforcer {
         self.begin(now);
         let mut workload = self.workloads.remove(&cgroup.id).unwrap_or_default();
         workload.seen = self.tick.1;
+        if self.units.is_stale(cgroup) {
+            self.units.wait(cgroup);
+            self.workloads.insert(cgroup.id, workload);
+            return vec![Outcome::Waiting(STALE); decisions.len()];
+        }
+        let found = |knob| in_force(limits, knob);
+        let mended = !self.is_still() && self.units.mend(&mut self.writer, cgroup, found);
         let mut outcomes = vec![Outcome::Held; decisions.len()];
         let (mut high_is_down, mut burst_is_down) = (true, true);
         for at in order(decisions) {
             let decision = &decisions[at];
             let guard = workload.guards.entry(decision.knob).or_default();
-            self.note_drift(now, cgroup, decision.knob, limits, guard);
+            if !mended {
+                self.note_drift(now, cgroup, decision.knob, limits, guard);
+            }
             let falls = decision.action == Action::Lower;
             outcomes[at] = match decision.knob {
                 Knob::MemoryMax if falls && !high_is_down => {
@@ -125,6 +164,8 @@ impl Enforcer {
             }
         }
         if !outcomes.contains(&Outcome::Gone) {
+            let calm = workload.guards.values().all(|g| g.wait(now).is_none());
+            self.units.hold(&self.writer, cgroup, calm);
             self.workloads.insert(cgroup.id, workload);
         }
         outcomes
@@ -138,6 +179,9 @@ impl Enforcer {
         cgroup: CgroupRef<'_>,
         decision: &Decision,
     ) -> Outcome {
+        if self.units.is_stale(cgroup) {
+            return Outcome::Waiting(STALE);
+        }
         let Some(mut workload) = self.workloads.remove(&cgroup.id) else {
             return Outcome::Waiting("the tick comes first");
         };
@@ -164,6 +208,7 @@ impl Enforcer {
     /// Puts everything back.
     pub(super) fn stop(&mut self) {
         self.workloads.clear();
+        self.units.stop();
         self.lease.stop(&mut self.writer);
         match self.writer.restore_all() {
             Ok(report) => log_report("limits restored at stop", &report),
@@ -219,6 +264,7 @@ impl Enforcer {
     }
 
     fn restore(&mut self, id: u64, why: &str) {
+        self.units.leave(id);
         match self.writer.restore_cgroup(id) {
             Ok(report) => log_report(why, &report),
             Err(error) => tracing::error!(%error, cgroup_id = id, "limits may not be restored"),

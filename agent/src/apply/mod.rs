@@ -15,10 +15,11 @@ mod order;
 mod outcome;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use llmos_cgroupfs::{
     CgroupRef, Controllers, Journal, JournalError, LimitWriter, RestoreReport, Root, WritePermit,
-    restore_all,
+    restore_all_on,
 };
 use llmos_engine::decide::{Action, Decision, Knob};
 use llmos_engine::sample::Limits;
@@ -29,6 +30,7 @@ use crate::config::Config;
 use crate::freeze::Verdict;
 use enforce::Enforcer;
 pub use outcome::Outcome;
+use units::{Units, Which};
 
 /// Name of the component in the status.
 const COMPONENT: &str = "limits";
@@ -52,6 +54,8 @@ pub struct Applier {
     /// `None` in mode `observe`.
     enforcer: Option<Enforcer>,
     controllers: Controllers,
+    /// Which actuator a cgroup has.
+    which: Which,
     /// What became of an earlier run's limits, when that is worth telling.
     leftovers: Option<String>,
 }
@@ -63,9 +67,14 @@ impl Applier {
     /// In mode `enforce`, when the journal cannot be used. In mode `observe` that is a degraded
     /// state.
     pub fn start(config: &Config, root: &Root) -> Result<Self, ApplyError> {
+        let which = Which::of_this_machine(config.enforce.systemd, root);
+        Self::start_with(config, root, which)
+    }
+
+    fn start_with(config: &Config, root: &Root, which: Which) -> Result<Self, ApplyError> {
         let controllers = root.controllers();
         let Some(permit) = WritePermit::of(config.mode) else {
-            let leftovers = match restore_all(&config.state_dir, root.path()) {
+            let leftovers = match restore_all_on(&config.state_dir, root.path(), which.host()) {
                 Ok(report) => told(&report),
                 Err(error) => {
                     tracing::warn!(%error, "limits of an earlier run cannot be restored");
@@ -77,19 +86,23 @@ impl Applier {
             return Ok(Self {
                 enforcer: None,
                 controllers,
+                which,
                 leftovers,
             });
         };
         let mut journal = Journal::open(&config.state_dir)?;
         journal.set_lease(config.enforce.lease);
+        journal.set_host(which.host().clone());
         let mut report = journal.restore_all(root.path())?;
         report.damage = journal.damage().to_vec();
         let leftovers = told(&report);
         let writer = LimitWriter::new(permit, root.path().to_owned(), journal);
         let (root, state_dir) = (root.path().to_owned(), config.state_dir.clone());
+        let units = Units::new(which.clone(), root.clone());
         Ok(Self {
-            enforcer: Some(Enforcer::new(writer, root, state_dir)),
+            enforcer: Some(Enforcer::new(writer, root, state_dir, units)),
             controllers,
+            which,
             leftovers,
         })
     }
@@ -202,6 +215,23 @@ impl Applier {
         Some(enforcer.lease().watchdog())
     }
 
+    /// How the actuator of systemd's units is; nothing in mode `observe`, which needs none.
+    #[must_use]
+    pub fn systemd(&self) -> Option<Component> {
+        let enforcer = self.enforcer.as_ref()?;
+        Some(enforcer.units().component(enforcer.units_held()))
+    }
+
+    /// What limits of this cgroup are, or would be, set by: `systemd` for its units, where a
+    /// direct write is followed by a call that makes it last, else `cgroupfs`.
+    #[must_use]
+    pub fn actuator(&self, path: &str) -> &'static str {
+        match &self.enforcer {
+            Some(enforcer) => enforcer.units().actuator(path),
+            None => self.which.actuator(path),
+        }
+    }
+
     fn state(&self) -> (Health, String) {
         let Some(enforcer) = &self.enforcer else {
             return (Health::Off, "mode observe: no limit is written".to_owned());
@@ -276,5 +306,8 @@ fn log_report(why: &str, report: &RestoreReport) {
     }
     for damage in &report.damage {
         tracing::warn!("{damage}");
+    }
+    for note in &report.notes {
+        tracing::info!("{note}");
     }
 }

@@ -22,6 +22,7 @@ fn workload(id: &str, cgroup: &str, cpu: f64) -> Workload {
         cgroup: cgroup.into(),
         name: cgroup.into(),
         managed: true,
+        actuator: "cgroupfs".into(),
         seen_s: 1.0,
         usage: Usage {
             cpu_cores: Some(cpu),

@@ -158,6 +158,7 @@ fn workload(cgroup: &str) -> Workload {
         cgroup: cgroup.into(),
         name: "w".into(),
         managed: true,
+        actuator: "cgroupfs".into(),
         seen_s: 1.0,
         usage: full_usage(),
         limits: limits.clone(),

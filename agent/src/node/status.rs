@@ -118,6 +118,7 @@ impl Node {
         all.push(self.freeze.component());
         all.extend(self.sched_ext().as_ref().map(ProbeHealth::component));
         all.extend(self.tree_health().as_ref().map(ProbeHealth::component));
+        all.extend(self.applier.systemd());
         all.push(self.reporter.component());
         all
     }

@@ -122,6 +122,7 @@ pub fn workloads(tick: u32) -> Vec<Workload> {
         cgroup: WEB.into(),
         name: "web.service".into(),
         managed: true,
+        actuator: "systemd".into(),
         seen_s: f64::from(tick),
         usage: Usage {
             cpu_cores: Some(0.5 + f64::from(tick) / 100.0),
@@ -157,6 +158,7 @@ pub fn workloads(tick: u32) -> Vec<Workload> {
         cgroup: CRON.into(),
         name: "cron.service".into(),
         managed: false,
+        actuator: "systemd".into(),
         usage: Usage {
             cpu_cores: Some(0.0),
             ..Usage::default()

@@ -16,19 +16,26 @@ mod report;
 mod restore;
 mod store;
 mod takeover;
+mod units;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use hold::FenceView;
 use lock::{JOURNAL, Lock, TAKEOVER};
 pub use presence::{Presence, watchdog};
+pub use record::UnitOriginal;
 use record::{Key, Original};
 pub use report::{RestoreReport, Skip};
+use restore::{Done, Work};
 use store::Store;
-pub use takeover::{Overdue, Standing, restore_all, restore_workload, standing};
+pub use takeover::{Overdue, Standing, restore_all, restore_all_on, restore_workload, standing};
+
+use llmos_systemd::{Host, UnitName};
 
 use crate::dir::CgroupRef;
 
@@ -94,6 +101,8 @@ pub struct Journal {
     boot: String,
     damage: Vec<Damage>,
     patience: Duration,
+    /// Where systemd is to be found.
+    host: Host,
     /// The fence under which this journal was opened.
     epoch: u64,
     lease: lease::Held,
@@ -144,6 +153,7 @@ impl Journal {
             boot,
             damage,
             patience: restore::PATIENCE,
+            host: Host::default(),
             lease: lease::Held::default(),
             lease_for: lease::DEFAULT,
             _lock: lock,
@@ -165,7 +175,7 @@ impl Journal {
     /// Is nothing kept?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.store.live().is_empty()
+        self.store.live().is_empty() && self.store.units().is_empty()
     }
 
     /// How long restoring may wait for memory use to fall below an original `memory.max`.
@@ -214,34 +224,75 @@ impl Journal {
             .is_some_and(|(key, _)| key.inode == id)
     }
 
-    /// Puts all originals back.
+    /// Puts all originals back, those of systemd's units too, which can take seconds.
     ///
     /// # Errors
     /// [`JournalError::Fenced`] after a takeover. When the journal cannot be written afterwards.
     pub fn restore_all(&mut self, root: &Path) -> Result<RestoreReport, JournalError> {
         self.renew()?;
-        self.put_back(root, |_, _| true)
+        self.put_back(root, &Chosen::All)
     }
 
-    /// Puts the originals of one cgroup back.
+    /// Puts the originals of the files of one cgroup back. Its unit is left to the caller, because
+    /// systemd may take its time: see [`LimitWriter::units`](crate::LimitWriter::units).
     ///
     /// # Errors
     /// As [`Journal::restore_all`].
     pub fn restore_cgroup(&mut self, root: &Path, id: u64) -> Result<RestoreReport, JournalError> {
         self.renew()?;
-        self.put_back(root, |key, _| key.inode == id)
+        self.put_back(root, &Chosen::Files(Some(id)))
     }
 
-    fn put_back(
-        &mut self,
-        root: &Path,
-        chosen: impl Fn(&Key, &Original) -> bool,
-    ) -> Result<RestoreReport, JournalError> {
-        let originals = self.store.live().iter();
-        let originals = originals.filter(|(key, original)| chosen(key, original));
-        let (report, done) = restore::restore(originals, root, &self.boot, self.patience);
-        self.store.done(&done)?;
+    fn put_back(&mut self, root: &Path, chosen: &Chosen) -> Result<RestoreReport, JournalError> {
+        let work = chosen.of(self.store.live(), self.store.units());
+        let done = restore::restore(&work, root, &self.host, &self.boot, self.patience);
+        let Done {
+            report,
+            files,
+            units,
+        } = done;
+        self.store.done(&files, &units)?;
         Ok(report)
+    }
+}
+
+/// Which originals to restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Chosen {
+    All,
+    /// Files only: of all cgroups, or of the one with this inode.
+    Files(Option<u64>),
+    /// A path of a cgroup, or its inode as text, or the name of a unit.
+    Named(String),
+}
+
+impl Chosen {
+    fn of<'a>(
+        &self,
+        files: &'a BTreeMap<Key, Original>,
+        units: &'a BTreeMap<UnitName, UnitOriginal>,
+    ) -> Work<'a> {
+        let file = |key: &Key, original: &Original| match self {
+            Self::All | Self::Files(None) => true,
+            Self::Files(Some(id)) => key.inode == *id,
+            Self::Named(name) => {
+                let last = original.path.rsplit('/').next();
+                original.path == *name
+                    || name.parse() == Ok(key.inode)
+                    || UnitName::parse(name).is_some() && last == Some(name)
+            }
+        };
+        let unit = |name: &UnitName, unit: &UnitOriginal| match self {
+            Self::All => true,
+            Self::Files(_) => false,
+            Self::Named(wanted) => {
+                unit.path == *wanted || wanted == name.as_str() || wanted.parse() == Ok(unit.inode)
+            }
+        };
+        Work {
+            files: files.iter().filter(|(key, it)| file(key, it)).collect(),
+            units: units.iter().filter(|(name, it)| unit(name, it)).collect(),
+        }
     }
 }
 

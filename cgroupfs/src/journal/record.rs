@@ -1,10 +1,13 @@
 //! One line of the journal: its text form, its checksum, and what a valid one may say. Pure.
 //!
 //! A line is `CRC32 kind boot inode file path text`, separated by tabs and ended by a newline; the
-//! checksum covers all after the first tab. Tabs, newlines and backslashes inside are escaped.
+//! checksum covers all after the first tab. Tabs, newlines and backslashes inside are escaped. A unit of
+//! systemd that has properties of ours is `CRC32 unit boot inode name path values bare`.
 
-/// Version of the format, in the first line.
-pub(super) const VERSION: u32 = 1;
+use llmos_systemd::{Original as UnitValues, UnitName};
+
+/// Version of the format, in the first line. Version 1 had no units.
+pub(super) const VERSION: u32 = 2;
 const HEADER: &str = "llmos-journal";
 
 /// The files that may be restored. A journal that names another file is not believed.
@@ -31,6 +34,24 @@ pub(super) struct Original {
     pub(super) text: String,
 }
 
+/// A unit of systemd that has, or is about to get, properties of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitOriginal {
+    pub(super) boot: String,
+    pub(super) inode: u64,
+    pub(super) path: String,
+    /// What it had before.
+    pub original: UnitValues,
+}
+
+impl UnitOriginal {
+    /// Path of its cgroup below the root, as it was when this was noted.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Record {
@@ -40,6 +61,10 @@ pub(super) enum Record {
     Original(Key, Original),
     /// The file needs no restoring any more.
     Done(Key),
+    /// Remember what this unit was. A later one for the same unit replaces it.
+    Unit(UnitName, UnitOriginal),
+    /// The unit has nothing of ours any more.
+    UnitDone(UnitName),
 }
 
 impl Record {
@@ -56,6 +81,17 @@ impl Record {
                 escape(&original.text),
             ),
             Self::Done(key) => format!("done\t{}\t{}", key.inode, escape(&key.file)),
+            Self::Unit(name, unit) => {
+                let (values, bare) = unit.original.to_texts();
+                format!(
+                    "unit\t{}\t{}\t{}\t{}\t{values}\t{bare}",
+                    escape(&unit.boot),
+                    unit.inode,
+                    escape(name.as_str()),
+                    escape(&unit.path),
+                )
+            }
+            Self::UnitDone(name) => format!("unit-done\t{}", escape(name.as_str())),
         };
         seal(&body)
     }
@@ -77,6 +113,16 @@ impl Record {
                 Ok(Self::Original(key(inode, file)?, original))
             }
             ["done", inode, file] => Ok(Self::Done(key(inode, file)?)),
+            ["unit", boot, inode, name, path, values, bare] => {
+                let unit = UnitOriginal {
+                    boot: unescape(boot)?,
+                    inode: inode.parse().map_err(|_| "bad inode")?,
+                    path: safe_path(unescape(path)?)?,
+                    original: UnitValues::parse(values, bare)?,
+                };
+                Ok(Self::Unit(unit_name(name)?, unit))
+            }
+            ["unit-done", name] => Ok(Self::UnitDone(unit_name(name)?)),
             _ => Err("unknown kind of record"),
         }
     }
@@ -104,6 +150,10 @@ fn key(inode: &str, file: &str) -> Result<Key, &'static str> {
         return Err("a file that is never written");
     }
     Ok(Key { inode, file })
+}
+
+fn unit_name(text: &str) -> Result<UnitName, &'static str> {
+    UnitName::parse(&unescape(text)?).ok_or("no unit")
 }
 
 /// A path that stays below the root.
@@ -161,7 +211,18 @@ mod tests {
             inode: 42,
             file: "memory.max".into(),
         });
-        for record in [original(), done, Record::Header { version: 1 }] {
+        let name = UnitName::parse("odd\\x2dname.service").unwrap();
+        let unit = Record::Unit(
+            name.clone(),
+            UnitOriginal {
+                boot: "b".into(),
+                inode: 42,
+                path: "a.slice/odd\\x2dname.service".into(),
+                original: UnitValues::parse("CPUWeight=7 MemoryMax=unset", "MemoryMax").unwrap(),
+            },
+        );
+        let header = Record::Header { version: VERSION };
+        for record in [original(), done, header, unit, Record::UnitDone(name)] {
             let line = record.encode();
             assert_eq!(line.matches('\n').count(), 1, "one line each");
             assert_eq!(
@@ -201,5 +262,16 @@ mod tests {
             Err("a path outside the hierarchy")
         );
         assert_eq!(with("cpu.max", "/etc"), Err("a path outside the hierarchy"));
+        let unit = |name: &str, values: &str| {
+            let body = format!("unit\tb\t1\t{name}\ta\t{values}\t");
+            let line = format!("{:08x}\t{body}", crc32fast::hash(body.as_bytes()));
+            Record::decode(line.as_bytes())
+        };
+        assert!(unit("a.service", "MemoryMax=1").is_ok());
+        assert_eq!(unit("../a.service", "MemoryMax=1"), Err("no unit"));
+        assert_eq!(
+            unit("a.service", "ExecStart=1"),
+            Err("a property that is never set")
+        );
     }
 }

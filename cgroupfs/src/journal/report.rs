@@ -28,11 +28,15 @@ impl fmt::Display for Skip {
 pub struct RestoreReport {
     /// Files that hold their original content again.
     pub restored: Vec<PathBuf>,
-    /// How many of those did not hold it before.
+    /// How many of those, and of the units, did not hold it before.
     pub written: usize,
-    /// Files that need no restoring any more.
+    /// Units of systemd that have their original properties again.
+    pub units: Vec<String>,
+    /// What people should know of that, a line each.
+    pub notes: Vec<String>,
+    /// Files and units that need no restoring any more.
     pub skipped: Vec<(PathBuf, Skip)>,
-    /// Files that could not be restored, and why.
+    /// Files and units that could not be restored, and why.
     pub failed: Vec<(PathBuf, String)>,
     /// Records that were not believed.
     pub damage: Vec<Damage>,
@@ -46,6 +50,7 @@ impl RestoreReport {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.restored.is_empty()
+            && self.units.is_empty()
             && self.skipped.is_empty()
             && self.failed.is_empty()
             && self.damage.is_empty()
@@ -53,7 +58,8 @@ impl RestoreReport {
 }
 
 impl fmt::Display for RestoreReport {
-    /// One line: `3 restored, 1 skipped, 0 failed`, and the count of bad records if there are any.
+    /// One line: `3 restored, 1 skipped, 0 failed`, and the counts of units and bad records if there
+    /// are any.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (restored, skipped) = (self.restored.len(), self.skipped.len());
         write!(
@@ -61,6 +67,11 @@ impl fmt::Display for RestoreReport {
             "{restored} restored, {skipped} skipped, {} failed",
             self.failed.len()
         )?;
+        match self.units.len() {
+            0 => {}
+            1 => f.write_str(", 1 systemd unit restored")?,
+            units => write!(f, ", {units} systemd units restored")?,
+        }
         if self.damage.is_empty() {
             Ok(())
         } else {

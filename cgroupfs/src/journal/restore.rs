@@ -5,15 +5,19 @@
 //! first when it rises, then `memory.high`; a `memory.max` that falls waits until use is below it,
 //! with `memory.high` at its level to drive use down, and if use stays above it is left as it is
 //! and reported. A quota below the burst credit in force is refused by the kernel, and so is a credit
-//! above the quota: the credit goes to nothing first and comes back after the quota.
+//! above the quota: the credit goes to nothing first and comes back after the quota. Units of systemd
+//! come last of all (`units`).
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::record::{Key, Original};
+use llmos_systemd::{Host, UnitName};
+
+use super::record::{Key, Original, UnitOriginal};
 use super::report::{RestoreReport, Skip};
+use super::units::Systemd;
 use crate::dir::{Dir, is_gone};
 use crate::mount::{self, Unwritable};
 use crate::parse::{MemoryLimit, memory_limit};
@@ -25,29 +29,50 @@ const QUOTA: &str = "cpu.max";
 const BURST: &str = "cpu.max.burst";
 const POLL: Duration = Duration::from_millis(20);
 
-/// Restores the originals, given in the order of their keys. Gives the report, and the keys that
-/// need no restoring any more.
-pub(super) fn restore<'a>(
-    originals: impl Iterator<Item = (&'a Key, &'a Original)>,
-    root: &Path,
-    boot: &str,
-    patience: Duration,
-) -> (RestoreReport, Vec<Key>) {
-    let mut pass = Pass {
-        report: RestoreReport::default(),
-        done: Vec::new(),
-        deadline: Instant::now() + patience,
-    };
-    let originals: Vec<_> = originals.collect();
-    for group in originals.chunk_by(|(a, _), (b, _)| a.inode == b.inode) {
-        pass.cgroup(group, root, boot);
-    }
-    (pass.report, pass.done)
+/// What there is to restore.
+#[derive(Debug, Default)]
+pub(super) struct Work<'a> {
+    /// In the order of their keys.
+    pub(super) files: Vec<(&'a Key, &'a Original)>,
+    pub(super) units: Vec<(&'a UnitName, &'a UnitOriginal)>,
 }
 
-struct Pass {
-    report: RestoreReport,
-    done: Vec<Key>,
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) report: RestoreReport,
+    /// These need no restoring any more.
+    pub(super) files: Vec<Key>,
+    pub(super) units: Vec<UnitName>,
+}
+
+/// Restores the originals: the files first, because they wait for nobody, then the units.
+pub(super) fn restore(
+    work: &Work<'_>,
+    root: &Path,
+    host: &Host,
+    boot: &str,
+    patience: Duration,
+) -> Done {
+    let mut pass = Pass {
+        done: Done::default(),
+        deadline: Instant::now() + patience,
+    };
+    let of_one_cgroup = |(a, _): &(&Key, _), (b, _): &(&Key, _)| a.inode == b.inode;
+    for group in work.files.chunk_by(of_one_cgroup) {
+        pass.cgroup(group, root, boot);
+    }
+    let mut systemd = Systemd::new(host);
+    for (name, unit) in &work.units {
+        let files = work.files.iter().copied();
+        let files: Vec<_> = files.filter(|(key, _)| key.inode == unit.inode).collect();
+        pass.unit(&mut systemd, name, unit, &files, root, boot);
+    }
+    pass.done
+}
+
+pub(super) struct Pass {
+    pub(super) done: Done,
     deadline: Instant,
 }
 
@@ -75,8 +100,8 @@ impl Pass {
         };
         if let Some(skip) = skip {
             for (key, _) in group {
-                self.report.skipped.push((path.join(&key.file), skip));
-                self.done.push((*key).clone());
+                self.done.report.skipped.push((path.join(&key.file), skip));
+                self.done.files.push((*key).clone());
             }
         }
     }
@@ -85,7 +110,7 @@ impl Pass {
         let failed = group
             .iter()
             .map(|(key, _)| (path.join(&key.file), reason.to_string()));
-        self.report.failed.extend(failed);
+        self.done.report.failed.extend(failed);
     }
 
     fn files(&mut self, group: &[(&Key, &Original)], dir: &Dir) {
@@ -110,7 +135,10 @@ impl Pass {
             match self.make_room(dir, limit) {
                 Ok(()) => self.file(key, original, dir),
                 Err(reason) => {
-                    self.report.failed.push((dir.display(&key.file), reason));
+                    self.done
+                        .report
+                        .failed
+                        .push((dir.display(&key.file), reason));
                 }
             }
         }
@@ -119,22 +147,22 @@ impl Pass {
     fn file(&mut self, key: &Key, original: &Original, dir: &Dir) {
         let path = dir.display(&key.file);
         match put_back(dir, &key.file, &original.text) {
-            Ok(Put::Gone) => self.report.skipped.push((path, Skip::Gone)),
+            Ok(Put::Gone) => self.done.report.skipped.push((path, Skip::Gone)),
             Ok(put) => {
-                self.report.written += usize::from(put == Put::Written);
-                self.report.restored.push(path);
+                self.done.report.written += usize::from(put == Put::Written);
+                self.done.report.restored.push(path);
             }
             Err(error) => {
                 let reason = format!("cannot write {:?}: {error}", original.text.trim());
-                self.report.failed.push((path, reason));
+                self.done.report.failed.push((path, reason));
                 return;
             }
         }
-        self.done.push(key.clone());
+        self.done.files.push(key.clone());
     }
 
     /// Waits until use is below `limit`, with `memory.high` there to drive it down meanwhile.
-    fn make_room(&self, dir: &Dir, limit: u64) -> Result<(), String> {
+    pub(super) fn make_room(&self, dir: &Dir, limit: u64) -> Result<(), String> {
         let high = dir.read("memory.high").ok().flatten();
         let lowered = high.as_deref().is_some_and(|text| {
             let above = memory_limit(text).is_ok_and(|now| now.bytes() > limit);
@@ -175,7 +203,7 @@ fn falling_max(dir: &Dir, original: &str) -> Option<u64> {
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Put {
+pub(super) enum Put {
     /// It holds the text again.
     Written,
     /// It held the text already.
@@ -187,7 +215,7 @@ enum Put {
 /// Writes the text as it was. cgroups-rs writes typed values in its own form, and drops the
 /// system's error where it takes text, so this is ours. Never creates a file. Cutting to length
 /// means nothing to the kernel's files and keeps plain ones honest.
-fn put_back(dir: &Dir, file: &str, text: &str) -> io::Result<Put> {
+pub(super) fn put_back(dir: &Dir, file: &str, text: &str) -> io::Result<Put> {
     match dir.read(file) {
         Ok(Some(now)) if now == text => return Ok(Put::Held),
         Ok(Some(_)) => {}

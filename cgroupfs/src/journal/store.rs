@@ -6,7 +6,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::record::{Key, Original, Record, VERSION};
+use llmos_systemd::UnitName;
+
+use super::record::{Key, Original, Record, UnitOriginal, VERSION};
 use super::{Damage, JournalError};
 
 /// Records that no longer count, beyond which the file is written anew.
@@ -20,6 +22,7 @@ pub(super) struct Store {
     /// Length up to which the file is known to be good.
     good: u64,
     live: BTreeMap<Key, Original>,
+    units: BTreeMap<UnitName, UnitOriginal>,
     stale: usize,
     /// Set when a failed append could not be taken back. The next append compacts first.
     torn: bool,
@@ -29,9 +32,17 @@ pub(super) struct Store {
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     pub(super) live: BTreeMap<Key, Original>,
+    pub(super) units: BTreeMap<UnitName, UnitOriginal>,
     pub(super) damage: Vec<Damage>,
     stale: usize,
     clean: bool,
+}
+
+impl Loaded {
+    /// Is there nothing to restore, and nothing that damage may hide?
+    pub(super) fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.units.is_empty() && self.damage.is_empty()
+    }
 }
 
 impl Store {
@@ -58,11 +69,12 @@ impl Store {
                 .open(&path)
                 .map_err(failed)?
         } else {
-            write_anew(&path, &loaded.live).map_err(failed)?
+            write_anew(&path, &loaded.live, &loaded.units).map_err(failed)?
         };
         let good = file.metadata().map_err(failed)?.len();
         let Loaded {
             live,
+            units,
             damage,
             stale,
             clean,
@@ -74,6 +86,7 @@ impl Store {
                 file,
                 good,
                 live,
+                units,
                 stale,
                 torn: false,
             },
@@ -86,6 +99,24 @@ impl Store {
         &self.live
     }
 
+    /// The units that still have properties of ours.
+    pub(super) fn units(&self) -> &BTreeMap<UnitName, UnitOriginal> {
+        &self.units
+    }
+
+    /// Makes what a unit was safe on disk.
+    pub(super) fn remember_unit(
+        &mut self,
+        name: UnitName,
+        unit: UnitOriginal,
+    ) -> Result<(), JournalError> {
+        self.append(&[Record::Unit(name.clone(), unit.clone())])?;
+        if self.units.insert(name, unit).is_some() {
+            self.stale += 1;
+        }
+        Ok(())
+    }
+
     /// Makes an original safe on disk.
     pub(super) fn remember(&mut self, key: Key, original: Original) -> Result<(), JournalError> {
         self.append(&[Record::Original(key.clone(), original.clone())])?;
@@ -95,18 +126,26 @@ impl Store {
         Ok(())
     }
 
-    /// Marks files as restored. Compacts when little of the file still counts.
-    pub(super) fn done(&mut self, keys: &[Key]) -> Result<(), JournalError> {
-        if keys.is_empty() {
+    /// Marks files and units as restored. Compacts when little of the file still counts.
+    pub(super) fn done(&mut self, keys: &[Key], units: &[UnitName]) -> Result<(), JournalError> {
+        if keys.is_empty() && units.is_empty() {
             return Ok(());
         }
-        let records: Vec<_> = keys.iter().cloned().map(Record::Done).collect();
+        let files = keys.iter().cloned().map(Record::Done);
+        let records: Vec<_> = files
+            .chain(units.iter().cloned().map(Record::UnitDone))
+            .collect();
         self.append(&records)?;
         for key in keys {
             self.live.remove(key);
             self.stale += 2;
         }
-        if self.live.is_empty() || self.stale > COMPACT_AT.max(2 * self.live.len()) {
+        for unit in units {
+            self.units.remove(unit);
+            self.stale += 2;
+        }
+        let left = self.live.len() + self.units.len();
+        if left == 0 || self.stale > COMPACT_AT.max(2 * left) {
             self.compact()?;
         }
         Ok(())
@@ -117,7 +156,7 @@ impl Store {
             path: self.path.clone(),
             source,
         };
-        self.file = write_anew(&self.path, &self.live).map_err(failed)?;
+        self.file = write_anew(&self.path, &self.live, &self.units).map_err(failed)?;
         self.good = self.file.metadata().map_err(failed)?.len();
         self.stale = 0;
         self.torn = false;
@@ -150,18 +189,15 @@ impl Store {
     }
 }
 
-/// The originals of a journal that somebody else may be using, and what is damaged. Changes nothing.
-pub(super) fn peek(
-    state_dir: &Path,
-) -> Result<(BTreeMap<Key, Original>, Vec<Damage>), JournalError> {
+/// What is in a journal that somebody else may be using. Changes nothing.
+pub(super) fn peek(state_dir: &Path) -> Result<Loaded, JournalError> {
     let path = state_dir.join("journal");
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(source) => return Err(JournalError::Io { path, source }),
     };
-    let loaded = load(&bytes, &path)?;
-    Ok((loaded.live, loaded.damage))
+    load(&bytes, &path)
 }
 
 /// Reads records until the end; bad ones are reported and passed over. A last line that was cut
@@ -171,11 +207,13 @@ pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Loaded, JournalError> {
         clean: bytes.ends_with(b"\n"),
         ..Loaded::default()
     };
-    let mut offset = 0;
+    let (mut offset, mut old) = (0, false);
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let whole = line.strip_suffix(b"\n");
         match Record::decode(whole.unwrap_or(line)) {
             Ok(Record::Header { version: VERSION }) => {}
+            // What it can say means the same today.
+            Ok(Record::Header { version: 1 }) => old = true,
             Ok(Record::Header { version }) => {
                 return Err(JournalError::Version {
                     path: path.to_owned(),
@@ -187,6 +225,12 @@ pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Loaded, JournalError> {
             }
             Ok(Record::Done(key)) => {
                 loaded.stale += 1 + usize::from(loaded.live.remove(&key).is_some());
+            }
+            Ok(Record::Unit(name, unit)) => {
+                loaded.stale += usize::from(loaded.units.insert(name, unit).is_some());
+            }
+            Ok(Record::UnitDone(name)) => {
+                loaded.stale += 1 + usize::from(loaded.units.remove(&name).is_some());
             }
             Err(_) if whole.is_none() => {}
             Err(reason) => {
@@ -201,16 +245,23 @@ pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Loaded, JournalError> {
         }
         offset += line.len();
     }
-    loaded.clean &= loaded.damage.is_empty();
+    loaded.clean &= loaded.damage.is_empty() && !old;
     Ok(loaded)
 }
 
 /// Writes a journal of these records beside the old one, makes it safe, and swaps them.
-fn write_anew(path: &Path, live: &BTreeMap<Key, Original>) -> io::Result<File> {
+fn write_anew(
+    path: &Path,
+    live: &BTreeMap<Key, Original>,
+    units: &BTreeMap<UnitName, UnitOriginal>,
+) -> io::Result<File> {
     let new = path.with_extension("new");
     let mut text = Record::Header { version: VERSION }.encode();
     for (key, original) in live {
         text.push_str(&Record::Original(key.clone(), original.clone()).encode());
+    }
+    for (name, unit) in units {
+        text.push_str(&Record::Unit(name.clone(), unit.clone()).encode());
     }
     let mut file = OpenOptions::new()
         .write(true)

@@ -22,11 +22,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use llmos_systemd::Host;
+
 use super::lease::{self, Found, now_ns};
 use super::lock::{Lock, TAKEOVER};
-use super::record::{Key, Original};
 use super::store::peek;
-use super::{Journal, JournalError, PATIENT, RestoreReport, boot_id, fence, restore};
+use super::{Chosen, Done, Journal, JournalError, PATIENT, RestoreReport, boot_id, fence, restore};
 
 /// How the limits of a state directory stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,9 +96,8 @@ pub fn standing(state_dir: &Path) -> Result<Standing, JournalError> {
         Ok(left) => return Ok(Standing::Held(left)),
         Err(overdue) => overdue,
     };
-    let (live, damage) = peek(state_dir)?;
     // Damage may hide an original, so it has to be told.
-    Ok(if live.is_empty() && damage.is_empty() {
+    Ok(if peek(state_dir)?.is_empty() {
         Standing::Nothing
     } else {
         Standing::Overdue(overdue)
@@ -134,10 +134,23 @@ fn look(state_dir: &Path, boot: &str) -> Result<Result<Duration, Overdue>, Journ
 /// [`JournalError::InUse`] when a writer holds the journal under a lease that holds. Others when the
 /// journal cannot be read or written.
 pub fn restore_all(state_dir: &Path, root: &Path) -> Result<RestoreReport, JournalError> {
-    restore_chosen(state_dir, root, |_, _| true)
+    restore_all_on(state_dir, root, &Host::default())
 }
 
-/// The same for one cgroup: its path below the root, without a leading slash, or its inode.
+/// The same with systemd in another place.
+///
+/// # Errors
+/// As [`restore_all`].
+pub fn restore_all_on(
+    state_dir: &Path,
+    root: &Path,
+    host: &Host,
+) -> Result<RestoreReport, JournalError> {
+    restore_chosen(state_dir, root, host, &Chosen::All)
+}
+
+/// The same for one cgroup: its path below the root, without a leading slash, or its inode, or the name
+/// of its unit.
 ///
 /// # Errors
 /// As [`restore_all`].
@@ -146,17 +159,15 @@ pub fn restore_workload(
     root: &Path,
     workload: &str,
 ) -> Result<RestoreReport, JournalError> {
-    let wanted = workload.trim_matches('/');
-    let id = workload.parse().ok();
-    restore_chosen(state_dir, root, |key, original| {
-        original.path == wanted || Some(key.inode) == id
-    })
+    let wanted = workload.trim_matches('/').to_owned();
+    restore_chosen(state_dir, root, &Host::default(), &Chosen::Named(wanted))
 }
 
 fn restore_chosen(
     state_dir: &Path,
     root: &Path,
-    chosen: impl Fn(&Key, &Original) -> bool,
+    host: &Host,
+    chosen: &Chosen,
 ) -> Result<RestoreReport, JournalError> {
     match state_dir.join("journal").symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -174,6 +185,7 @@ fn restore_chosen(
     let _takeover = Lock::take(state_dir, TAKEOVER, PATIENT)?;
     let in_use = match Journal::under_takeover(state_dir, boot.clone()) {
         Ok(mut journal) => {
+            journal.set_host(host.clone());
             let mut report = journal.put_back(root, chosen)?;
             report.damage = journal.damage;
             return Ok(report);
@@ -182,8 +194,7 @@ fn restore_chosen(
         Err(error) => return Err(error),
     };
     // A writer that holds nothing needs no lease and is left in peace.
-    let (live, damage) = peek(state_dir)?;
-    if live.is_empty() && damage.is_empty() {
+    if peek(state_dir)?.is_empty() {
         return Ok(RestoreReport::default());
     }
     let overdue = match look(state_dir, &boot)? {
@@ -194,10 +205,10 @@ fn restore_chosen(
         fence::raise(state_dir, &boot)?;
     }
     // Read after the fence is up: what was appended before is in it.
-    let (live, damage) = peek(state_dir)?;
-    let originals = live.iter().filter(|(key, original)| chosen(key, original));
-    let (mut report, _) = restore::restore(originals, root, &boot, restore::PATIENCE);
-    report.damage = damage;
+    let journal = peek(state_dir)?;
+    let work = chosen.of(&journal.live, &journal.units);
+    let Done { mut report, .. } = restore::restore(&work, root, host, &boot, restore::PATIENCE);
+    report.damage = journal.damage;
     if let JournalError::InUse { holder, .. } = in_use {
         report.fenced = Some(holder);
     }

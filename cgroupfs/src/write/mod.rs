@@ -2,6 +2,7 @@
 
 mod error;
 mod put;
+mod unit;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,18 @@ struct Touched {
     dir: Dir,
     /// What each file held after our last write.
     last: BTreeMap<Knob, Content>,
+    /// What systemd writes when it sets the files of this cgroup anew; nothing where it does not.
+    word: BTreeMap<Knob, Content>,
+}
+
+impl Touched {
+    /// Has somebody else written this? What systemd has from us, or had before, is nobody else's.
+    fn is_foreign(&self, knob: Knob, current: Content, page: u64) -> bool {
+        let differs = |known: Option<&Content>| known.is_none_or(|it| !it.is_near(current, page));
+        self.last.contains_key(&knob)
+            && differs(self.last.get(&knob))
+            && differs(self.word.get(&knob))
+    }
 }
 
 impl LimitWriter {
@@ -115,10 +128,7 @@ impl LimitWriter {
             });
         }
         refuse_to_kill(dir, knob, wanted)?;
-        let foreign = touched
-            .last
-            .get(&knob)
-            .is_some_and(|last| !last.is_near(current, self.page));
+        let foreign = touched.is_foreign(knob, current, self.page);
         self.journal.hold()?;
         self.journal
             .keep_original(cgroup, knob.file(), &before, foreign)?;
@@ -185,13 +195,12 @@ impl LimitWriter {
     /// Has somebody else changed the file since our last write, if it holds `value` now?
     #[must_use]
     pub fn is_foreign(&self, id: u64, knob: Knob, value: f64) -> bool {
-        let last = self
-            .cgroups
-            .get(&id)
-            .and_then(|touched| touched.last.get(&knob));
-        last.is_some_and(|last| {
+        let Some(touched) = self.cgroups.get(&id) else {
+            return false;
+        };
+        touched.last.get(&knob).is_some_and(|last| {
             last.with_value(value, self.page)
-                .is_none_or(|found| !last.is_near(found, self.page))
+                .is_none_or(|found| touched.is_foreign(knob, found, self.page))
         })
     }
 
@@ -207,7 +216,7 @@ impl LimitWriter {
         self.journal.len()
     }
 
-    /// Puts the originals of one cgroup back.
+    /// Puts the originals of the files of one cgroup back; its unit is left to the caller.
     ///
     /// # Errors
     /// When the journal cannot be written; what became of the files is in the report.
@@ -264,6 +273,7 @@ impl LimitWriter {
                     Ok(Some(dir)) => Ok(entry.insert(Touched {
                         dir,
                         last: BTreeMap::new(),
+                        word: BTreeMap::new(),
                     })),
                     Ok(None) => Err(SetError::Gone(path)),
                     Err(source) => Err(SetError::Read {

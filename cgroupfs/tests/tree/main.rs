@@ -13,5 +13,6 @@ mod read;
 mod restore;
 mod support;
 mod takeover;
+mod units;
 mod walk;
 mod write;

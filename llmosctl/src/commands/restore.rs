@@ -23,6 +23,8 @@ pub fn run(json: bool, args: &RestoreArgs) -> Result<(), CtlError> {
         let failed = report.failed.iter();
         print_json(&json!({
             "restored": report.restored,
+            "units": report.units,
+            "notes": report.notes,
             "skipped": skipped
                 .map(|(path, why)| json!({"path": path, "why": why.to_string()}))
                 .collect::<Vec<_>>(),
@@ -45,6 +47,11 @@ pub fn run(json: bool, args: &RestoreArgs) -> Result<(), CtlError> {
             .restored
             .iter()
             .map(|path| format!("restored {}", path.display()));
+        let units = report
+            .units
+            .iter()
+            .map(|unit| format!("restored systemd unit {unit}"));
+        let notes = report.notes.iter().map(|note| format!("note: {note}"));
         let skipped = report
             .skipped
             .iter()
@@ -66,9 +73,11 @@ pub fn run(json: bool, args: &RestoreArgs) -> Result<(), CtlError> {
         print_lines(
             fenced
                 .chain(restored)
+                .chain(units)
                 .chain(skipped)
                 .chain(failed)
-                .chain(damage),
+                .chain(damage)
+                .chain(notes),
         )?;
         print_lines([report.to_string()])?;
     }

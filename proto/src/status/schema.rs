@@ -170,6 +170,12 @@ pub const FIELDS: &[Field] = &[
     field("Workload", "cgroup", "", "path below the cgroup root"),
     field("Workload", "name", "", "short name for people"),
     field("Workload", "managed", "", "true when it opted in to enforcement"),
+    field(
+        "Workload",
+        "actuator",
+        "",
+        "systemd: its limits are told to systemd too, so that they last; cgroupfs: files only",
+    ),
     field("Workload", "seen_s", "s", "time since the agent first saw it"),
     field("Workload", "usage", "", "use over the last tick"),
     field("Workload", "limits", "", "limits in force"),

@@ -40,6 +40,17 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "llmos-systemd",
+        &[
+            "aya",
+            "llmos-agent",
+            "llmos-cgroupfs",
+            "llmos-engine",
+            "tokio",
+            "tract-onnx",
+        ],
+    ),
+    (
         "llmos-coordinator",
         &["aya", "llmos-agent", "llmos-cgroupfs", "tract-onnx"],
     ),

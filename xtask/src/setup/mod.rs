@@ -59,6 +59,11 @@ const VM: &[Part] = &[
 
 const TEST: &[Part] = &[
     Part {
+        name: "D-Bus daemon",
+        missing: tools::bus_missing,
+        get: tools::get_bus,
+    },
+    Part {
         name: "Python",
         missing: tools::python_missing,
         get: tools::get_python,

@@ -29,6 +29,17 @@ pub fn get_vm() -> Result<()> {
     apt::install(&["qemu-system-x86", "seabios", "busybox-static"])
 }
 
+/// Says when there is no bus for tests.
+pub fn bus_missing() -> Option<String> {
+    lacking(&["dbus-daemon"])
+}
+
+/// Installs the bus; it is not started as a service.
+pub fn get_bus() -> Result<()> {
+    // Its own package since Debian 12; in `dbus` before.
+    apt::install(&["dbus-daemon"]).or_else(|_| apt::install(&["dbus"]))
+}
+
 /// Says when Python or its venv module is not there.
 pub fn python_missing() -> Option<String> {
     if cmd::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {

@@ -73,6 +73,7 @@ fn about(workload: &Workload, tick_ms: u64, style: Style) -> Vec<String> {
         ("cgroup", format!("/{}", plain(&workload.cgroup))),
         ("id", plain(&workload.id)),
         ("seen for", duration(workload.seen_s)),
+        ("set by", set_by(workload)),
         ("use", used(&workload.usage)),
         (
             "limits",
@@ -102,6 +103,16 @@ fn about(workload: &Workload, tick_ms: u64, style: Style) -> Vec<String> {
     std::iter::once(style.paint(Paint::Bold, &heading))
         .chain(facts.iter().map(|(name, text)| format!("{name:<9} {text}")))
         .collect()
+}
+
+/// The actuator; also what an agent without this field says.
+fn set_by(workload: &Workload) -> String {
+    match workload.actuator.as_ref() {
+        "systemd" => "cgroup files at once, then systemd, so that limits last".to_owned(),
+        "cgroupfs" => "cgroup files".to_owned(),
+        "" => ABSENT.to_owned(),
+        other => plain(other),
+    }
 }
 
 fn used(usage: &Usage) -> String {
