@@ -80,7 +80,7 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 11] = [
 ];
 
 /// Keys of a `[[workload]]`, beside those of the policy.
-pub(crate) const WORKLOAD: [&str; 2] = ["match", "enforce"];
+pub(crate) const WORKLOAD: [&str; 3] = ["match", "enforce", "canary"];
 /// The name of the list of workload rules.
 pub(crate) const WORKLOADS: &str = "workload";
 

@@ -94,6 +94,7 @@ impl RawPolicy {
         let bytes = |size: Option<Size>| size.map(|size| Bytes(size.0));
         let policy = Policy {
             hands_off: self.hands_off.unwrap_or(base.hands_off),
+            canary: base.canary,
             cpu_floor: self.cpu_floor_cores.map_or(base.cpu_floor, Cores),
             cpu_ceiling: self.cpu_ceiling_cores.map(Cores).or(base.cpu_ceiling),
             cpu_margin: cpu[0],

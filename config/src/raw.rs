@@ -97,6 +97,7 @@ pub(crate) struct RawWorkload {
     #[serde(rename = "match")]
     pub(crate) pattern: String,
     pub(crate) enforce: Option<bool>,
+    pub(crate) canary: Option<bool>,
     #[serde(flatten)]
     pub(crate) policy: RawPolicy,
 }

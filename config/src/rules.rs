@@ -116,9 +116,14 @@ fn rule(
     let place = format!("workload[{at}]");
     let preset = raw.policy.preset(&place, origins, errors);
     let from = preset.map(preset::policy);
-    let policy = raw
+    let mut policy = raw
         .policy
         .over(from.as_ref().unwrap_or(base), &place, origins, errors);
+    // What one rule matches is alike.
+    policy.canary = raw
+        .canary
+        .filter(|canary| *canary)
+        .and_then(|_| u32::try_from(at).ok());
     let pattern = raw.pattern.trim_start_matches('/');
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
     let glob = glob.map_err(|error| {

@@ -105,6 +105,8 @@ pub(crate) fn config(config: &Config) -> String {
         let place = format!("workload[{at}].");
         page.line(&place, "match", Some(quoted(&rule.pattern)));
         page.line(&place, "enforce", Some(rule.enforce.to_string()));
+        let canary = rule.policy.canary.is_some().to_string();
+        page.line(&place, "canary", Some(canary));
         if let Some(preset) = rule.preset {
             page.line(&place, "preset", Some(quoted(preset.name())));
         }

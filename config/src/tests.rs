@@ -192,7 +192,18 @@ fn systemd_is_told_unless_it_is_switched_off() {
         assert_eq!(enforce.systemd, told, "{file}");
     }
     let error = Home::new("[enforce]\nsystemd = 1\n").error();
-    assert!(error.contains("systemd"), "{error}");
+    assert!(error.contains("expected a boolean"), "{error}");
+}
+
+#[test]
+fn workloads_of_a_rule_with_canaries_are_alike_and_no_others() {
+    let file = "[[workload]]\nmatch = \"a/*\"\ncanary = false\n\
+                [[workload]]\nmatch = \"b/*\"\ncanary = true\n";
+    let config = Home::new(file).load().unwrap();
+    let canary = |path: &str| config.policy_for(path).0.canary;
+    assert_eq!((canary("a/x"), canary("c/x")), (None, None));
+    assert!(canary("b/x").is_some() && canary("b/x") == canary("b/y"));
+    assert!(config.show().contains("canary = true"));
 }
 
 #[test]

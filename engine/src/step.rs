@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::{Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wants};
+use crate::decide::{Canaries, Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wait, Wants};
 use crate::fast::{Alarm, Look};
 use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
 use crate::policy::{NodePolicy, Policy};
@@ -92,6 +92,7 @@ pub struct Engine {
     /// Those whose quota the fast path has raised.
     pub(crate) lent: BTreeSet<CgroupId>,
     served_in: Option<f64>,
+    canaries: Canaries,
     observations: Vec<Observation>,
     shares: NodeShares,
     wants: Vec<Wants>,
@@ -134,6 +135,7 @@ impl Engine {
             workloads: BTreeMap::new(),
             lent: BTreeSet::new(),
             served_in: None,
+            canaries: Canaries::default(),
             observations: Vec::new(),
             shares: NodeShares::default(),
             wants: Vec::new(),
@@ -232,6 +234,7 @@ impl Engine {
     fn observe(&mut self, input: &TickInput<'_>) {
         self.ticks += 1;
         self.observations.clear();
+        self.canaries.begin();
         for WorkloadInput {
             id,
             sample,
@@ -256,6 +259,11 @@ impl Engine {
                 known.alarm.needed();
             }
             known.alarm.tick(input.now);
+            if let Some(group) = policy.canary {
+                let ours = known.laws.tightened();
+                self.canaries
+                    .see(group, *id, ours, ours && is_hurt(usage, policy));
+            }
             self.observations.push(Observation {
                 id: *id,
                 cpu: usage.cpu.map(|cpu| cpu.0),
@@ -266,6 +274,7 @@ impl Engine {
                 network: usage.network().map(|rate| rate.0),
             });
         }
+        self.canaries.settle(input.now);
         // A walk over all of them costs more than it seems, and nearly always all are there.
         if self.observations.len() < self.workloads.len() {
             self.workloads.retain(|_, known| known.seen == self.ticks);
@@ -292,7 +301,8 @@ impl Engine {
                 memory: standing(Resource::Memory),
                 network: standing(Resource::Network),
             };
-            let (laws, seen) = known.seen(input, workload, self.served_in);
+            let waits = self.canaries.of(id, workload.policy, input.now);
+            let (laws, seen) = known.seen(input, workload, self.served_in, waits);
             self.wants.push(laws.want(&seen, &mut self.pool));
         }
     }
@@ -310,7 +320,8 @@ impl Engine {
             .workloads
             .entry(id)
             .or_insert_with(|| Workload::new(workload.sample));
-        let (laws, seen) = known.seen(input, workload, self.served_in);
+        let waits = self.canaries.of(id, workload.policy, input.now);
+        let (laws, seen) = known.seen(input, workload, self.served_in, waits);
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
         let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
         WorkloadReport {
@@ -350,6 +361,7 @@ impl Workload {
         input: &'a TickInput<'_>,
         workload: &'a WorkloadInput<'_>,
         served_in: Option<f64>,
+        waits: Option<Wait>,
     ) -> (&'a mut Laws, Seen<'a>) {
         let seen = Seen {
             id: workload.id,
@@ -361,8 +373,19 @@ impl Workload {
             node_cpu: input.node.cpu,
             node_memory: input.node.memory,
             served_in,
+            waits,
             policy: workload.policy,
         };
         (&mut self.laws, seen)
     }
+}
+
+/// Share of throttled periods from which a workload counts as hurt.
+const HURT_SHARE: f64 = 0.25;
+
+/// Did the limits in force hurt it in the last tick?
+fn is_hurt(usage: &Usage, policy: &Policy) -> bool {
+    usage.throttled_share >= Some(HURT_SHARE)
+        || usage.memory_stall_share > Some(policy.memory_stall_veto)
+        || usage.oom_kills_new > Some(0)
 }

@@ -111,6 +111,7 @@ fn run_cpu(policy: &Policy, start: f64, ticks: &[(Usage, Option<f64>)]) -> Vec<D
             limit: Some(Cores(limit)),
             node: NODE_CPU,
             served_in: None,
+            waits: None,
             policy,
         };
         let want = state.want(&input, &mut pool).expect("there is a limit");
@@ -146,6 +147,7 @@ fn run_memory(
             forecast: forecast.as_ref(),
             limits,
             node: NODE_MEMORY,
+            waits: None,
             policy,
         };
         let want = state.want(&input, &mut pool).expect("there is a limit");

@@ -15,7 +15,7 @@ use super::node::Share;
 use super::reach::{Reach, catch_up};
 use super::shadow::{Paper, Passed};
 use super::share::Claim;
-use super::{Action, Decision, Knob, Pool, Reason};
+use super::{Action, Decision, Knob, Pool, Reason, Wait};
 use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{PeakWindow, Usage};
@@ -57,6 +57,8 @@ pub struct CpuInput<'a> {
     pub node: Cores,
     /// Seconds in which the fast path raises this quota, if it does. Then few shortages become stalls.
     pub served_in: Option<f64>,
+    /// Why the quota may not fall for the sake of others like it, if so.
+    pub waits: Option<Wait>,
     /// What people allow.
     pub policy: &'a Policy,
 }
@@ -334,8 +336,11 @@ impl CpuState {
                     share: cap,
                     quantum: QUANTUM,
                     urgent: want.censored || want.demand > base,
-                    veto: want.grows,
+                    veto: want.grows || input.waits.is_some(),
                 };
+                if target < base && !want.grows {
+                    reasons.extend(input.waits.map(Wait::reason));
+                }
                 self.paper.follow(proposal, want.demand, input.policy);
                 if input.policy.hands_off {
                     reasons.push(Reason::HandsOff);

@@ -223,6 +223,16 @@ pub enum Reason {
         /// Where it goes.
         value: f64,
     },
+    /// Others that people call like this one get their lower limits first.
+    OnTrial {
+        /// Seconds until all may fall; `None` while none of them was tightened.
+        left_s: Option<f64>,
+    },
+    /// A lower limit hurt another one that people call like this one: no lowering yet.
+    LikeHurt {
+        /// Seconds until a few of them try again.
+        left_s: f64,
+    },
     /// Lowering memory hurt not long ago: no lowering yet.
     AfterHarm {
         /// Seconds until it may fall.

@@ -147,6 +147,15 @@ impl Reason {
             Self::Reverted { value } => {
                 format!("lowering it hurt: back to {}", amount(value))
             }
+            Self::OnTrial { left_s } => match left_s {
+                Some(left_s) => format!(
+                    "a few like it were lowered first: no lowering for another {left_s:.1} s"
+                ),
+                None => "a few like it are lowered first: no lowering before them".to_owned(),
+            },
+            Self::LikeHurt { left_s } => {
+                format!("lowering hurt one like it: no lowering for another {left_s:.1} s")
+            }
             Self::AfterHarm { left_s } => {
                 format!("lowering it hurt not long ago: no lowering for another {left_s:.1} s")
             }

@@ -6,7 +6,7 @@ use super::cpu::{CpuInput, CpuState, CpuWant};
 use super::memory::{MemoryInput, MemoryState, MemoryWant};
 use super::node::Share;
 use super::share::Claim;
-use super::{Decision, Knob, Pool, Score, weight};
+use super::{Decision, Knob, Pool, Score, Wait, weight};
 use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{Limits, Usage};
@@ -28,6 +28,8 @@ pub(crate) struct Seen<'a> {
     pub node_memory: Bytes,
     /// Seconds in which the fast path raises quotas between two ticks, if it does.
     pub served_in: Option<f64>,
+    /// Why nothing may fall for the sake of others like it, if so.
+    pub waits: Option<Wait>,
     pub policy: &'a Policy,
 }
 
@@ -59,6 +61,7 @@ impl Seen<'_> {
             limit: self.limits.cpu,
             node: self.node_cpu,
             served_in: self.served_in,
+            waits: self.waits,
             policy: self.policy,
         }
     }
@@ -71,6 +74,7 @@ impl Seen<'_> {
             forecast: self.memory,
             limits: self.limits,
             node: self.node_memory,
+            waits: self.waits,
             policy: self.policy,
         }
     }
@@ -159,6 +163,11 @@ impl Laws {
             decisions.extend(targets.max);
         }
         decisions
+    }
+
+    /// Is a limit in force that was decided here?
+    pub(crate) fn tightened(&self) -> bool {
+        self.cpu.ours() || self.memory.ours()
     }
 
     /// The quota that the tick decided last, in cores.

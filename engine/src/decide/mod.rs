@@ -5,6 +5,7 @@
 
 mod applied;
 mod burst;
+mod canary;
 mod censored;
 mod cpu;
 mod decision;
@@ -26,6 +27,8 @@ mod shrink;
 mod stale;
 mod weight;
 
+pub(crate) use canary::Canaries;
+pub use canary::Wait;
 pub use cpu::{CpuInput, CpuState, CpuWant};
 pub use decision::{Action, Decision, Knob, Reason};
 pub(crate) use laws::{Laws, Seen, Wants};

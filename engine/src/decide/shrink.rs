@@ -11,6 +11,7 @@
 //! for a while. Harm on the way puts both limits back to where they were before, and each time the
 //! wait before the next try doubles. Limits are in bytes, infinite for `max`.
 
+use super::Wait;
 use crate::units::Timestamp;
 
 /// Bounds of the quiet time after `memory.max` was lowered, in seconds.
@@ -57,6 +58,8 @@ pub(super) enum Held {
     Checking { left_s: f64 },
     /// The last shrink hurt.
     Reverted { left_s: f64 },
+    /// For the sake of others like it.
+    Others(Wait),
 }
 
 impl Shrink {

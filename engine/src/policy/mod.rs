@@ -23,6 +23,9 @@ pub enum Mode {
 pub struct Policy {
     /// Decide nothing: whatever is in force stays.
     pub hands_off: bool,
+    /// A number for the workloads that people call alike: limits fall for a few of them first. `None` is
+    /// like nobody.
+    pub canary: Option<u32>,
     /// Quota is never set below this, not even on a node that is short of CPU: the guarantee.
     pub cpu_floor: Cores,
     /// Quota is never set above this; `None` means the node's allocatable CPU.

@@ -40,6 +40,7 @@ impl Preset {
     pub fn policy(self) -> Policy {
         let standard = Policy {
             hands_off: false,
+            canary: None,
             cpu_floor: Cores(0.05),
             cpu_ceiling: None,
             cpu_margin: 0.1,

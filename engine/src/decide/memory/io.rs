@@ -1,6 +1,7 @@
 //! What goes into the law of memory, and what comes out.
 
 use crate::decide::Decision;
+use crate::decide::Wait;
 use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{Limits, Usage};
@@ -21,6 +22,8 @@ pub struct MemoryInput<'a> {
     pub limits: Limits,
     /// Memory of the node.
     pub node: Bytes,
+    /// Why no limit may fall for the sake of others like it, if so.
+    pub waits: Option<Wait>,
     /// What people allow.
     pub policy: &'a Policy,
 }

@@ -22,7 +22,7 @@ use super::oom::OomFloor;
 use super::pressure::Pressure;
 use super::shadow::{Paper, Passed};
 use super::share::Claim;
-use super::shrink::{Pair, Shrink};
+use super::shrink::{Held, Pair, Shrink};
 use super::{Action, Decision, Knob, Pool, Reason};
 use crate::policy::Policy;
 use crate::sample::{Limits, PeakWindow};
@@ -258,7 +258,10 @@ impl MemoryState {
             ceiling,
             live: live.min(ceiling),
             pressed: pressure.is_some(),
-            held: self.shrink.held(now, policy.cooldown_s),
+            held: self
+                .shrink
+                .held(now, policy.cooldown_s)
+                .or_else(|| input.waits.map(Held::Others)),
             back: back.and_then(|before| bounded_back(before.max, input.limits.memory_max)),
         })
     }

@@ -42,6 +42,7 @@ pub(super) fn held_reason(held: Held) -> Reason {
     match held {
         Held::Checking { left_s } => Reason::Checking { left_s },
         Held::Reverted { left_s } => Reason::AfterHarm { left_s },
+        Held::Others(wait) => wait.reason(),
     }
 }
 
