@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::JournalError;
@@ -41,10 +42,21 @@ pub(super) fn raise(state_dir: &Path, boot: &str) -> Result<u64, JournalError> {
     let epoch = now_ns()?.max(before.saturating_add(1));
     let pid = std::process::id();
     let text = seal(&format!("{KIND}\t{boot}\t{epoch}\t{pid}"));
-    match replace(&path, &text) {
+    match replace(&path, &text).or_else(|error| blank(&path).map_err(|_| error)) {
         Ok(_) => Ok(epoch),
         Err(source) => Err(JournalError::Io { path, source }),
     }
+}
+
+/// On a full disk: a fence that bears no number, which needs no room. It stops the writer as well, and
+/// as long as there is no room for another it goes on doing so.
+fn blank(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn none() -> Fence {
@@ -83,6 +95,19 @@ mod tests {
         assert_eq!(epoch("b"), Some(first));
         assert_eq!(epoch("another"), Some(0));
         assert!(raise(dir.path(), "b").unwrap() > first);
+    }
+
+    #[test]
+    fn without_room_for_a_number_it_is_raised_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        raise(dir.path(), "b").unwrap();
+        let new = dir.path().join(FILE).with_extension("new");
+        fs::create_dir(&new).unwrap();
+        raise(dir.path(), "b").unwrap();
+        assert_eq!(read(dir.path(), "b").unwrap(), None);
+        fs::remove_dir(&new).unwrap();
+        let epoch = raise(dir.path(), "b").unwrap();
+        assert_eq!(read(dir.path(), "b").unwrap().unwrap().epoch, epoch);
     }
 
     #[test]

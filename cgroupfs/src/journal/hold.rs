@@ -73,6 +73,15 @@ impl Journal {
         self.write_lease(self.epoch)
     }
 
+    /// The same before limits are put back, which needs no lease: on a full disk there may be no room
+    /// for one, and whoever finds it run out puts back the same originals.
+    pub(super) fn renew_to_restore(&mut self) -> Result<(), JournalError> {
+        match self.renew() {
+            Err(error @ JournalError::Fenced { .. }) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Begins anew after a takeover: reads the journal again, puts back all that is still in it (a
     /// late write of ours too), answers the fence and takes a new lease. Waits as long as `wait` for
     /// one who is just restoring. Units of systemd are left to the caller.

@@ -139,8 +139,11 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(&new)?;
-    file.write_all_at(text.as_bytes(), 0)?;
-    fs::rename(&new, path)?;
+    let written = file.write_all_at(text.as_bytes(), 0);
+    written
+        .and_then(|()| fs::rename(&new, path))
+        // What could not be finished takes room that is needed.
+        .inspect_err(|_| drop(fs::remove_file(&new)))?;
     Ok(file)
 }
 

@@ -55,7 +55,8 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
         }
-        note_holder(&mut file).map_err(failed)?;
+        // On a full disk there is no room for it.
+        let _ = note_holder(&mut file);
         Ok(Self { _file: file })
     }
 }

@@ -136,8 +136,9 @@ impl Journal {
         let _takeover = Lock::take(state_dir, TAKEOVER, PATIENT)?;
         let mut journal = Self::under_takeover(state_dir, boot)?;
         if !journal.is_empty() {
-            // From now on we answer for what is in it.
-            journal.write_lease(journal.epoch)?;
+            // From now on we answer for what is in it. On a full disk there may be no room to say so;
+            // then nothing more is written before there is.
+            let _ = journal.write_lease(journal.epoch);
         }
         Ok(journal)
     }
@@ -211,6 +212,25 @@ impl Journal {
         self.store.remember(key, original)
     }
 
+    /// What somebody else wrote to a file whose original is kept is its original from now on.
+    pub(crate) fn adopt(&mut self, id: u64, file: &str, text: &str) -> Result<(), JournalError> {
+        let key = Key {
+            inode: id,
+            file: file.to_owned(),
+        };
+        match self.store.live().get(&key) {
+            Some(kept) if kept.boot == self.boot && kept.text != text => {
+                let text = text.to_owned();
+                let original = Original {
+                    text,
+                    ..kept.clone()
+                };
+                self.store.remember(key, original)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Are originals of this cgroup kept?
     pub(crate) fn keeps(&self, id: u64) -> bool {
         let from = Key {
@@ -229,7 +249,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Fenced`] after a takeover. When the journal cannot be written afterwards.
     pub fn restore_all(&mut self, root: &Path) -> Result<RestoreReport, JournalError> {
-        self.renew()?;
+        self.renew_to_restore()?;
         self.put_back(root, &Chosen::All)
     }
 
@@ -239,7 +259,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::restore_all`].
     pub fn restore_cgroup(&mut self, root: &Path, id: u64) -> Result<RestoreReport, JournalError> {
-        self.renew()?;
+        self.renew_to_restore()?;
         self.put_back(root, &Chosen::Files(Some(id)))
     }
 

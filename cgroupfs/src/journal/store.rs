@@ -59,17 +59,17 @@ impl Store {
             Err(error) => return Err(failed(error)),
         };
         let loaded = load(bytes.as_deref().unwrap_or_default(), &path)?;
-        if !loaded.damage.is_empty() {
-            // Kept for people to look at; the journal itself is cleaned below.
-            fs::copy(&path, path.with_extension("damaged")).map_err(failed)?;
-        }
-        let file = if loaded.clean {
-            OpenOptions::new()
-                .append(true)
-                .open(&path)
-                .map_err(failed)?
+        let as_it_is = || OpenOptions::new().append(true).open(&path);
+        let (file, torn) = if loaded.clean {
+            (as_it_is().map_err(failed)?, false)
         } else {
-            write_anew(&path, &loaded.live, &loaded.units).map_err(failed)?
+            match clean(&path, &loaded) {
+                Ok(file) => (file, false),
+                // On a full disk there is no room for another: restoring needs none, and what comes
+                // next makes a new attempt first.
+                Err(error) if bytes.is_some() => (as_it_is().map_err(|_| failed(error))?, true),
+                Err(error) => return Err(failed(error)),
+            }
         };
         let good = file.metadata().map_err(failed)?.len();
         let Loaded {
@@ -79,7 +79,7 @@ impl Store {
             stale,
             clean,
         } = loaded;
-        let stale = if clean { stale } else { 0 };
+        let stale = if clean || torn { stale } else { 0 };
         Ok((
             Self {
                 path,
@@ -88,7 +88,7 @@ impl Store {
                 live,
                 units,
                 stale,
-                torn: false,
+                torn,
             },
             damage,
         ))
@@ -135,7 +135,15 @@ impl Store {
         let records: Vec<_> = files
             .chain(units.iter().cloned().map(Record::UnitDone))
             .collect();
-        self.append(&records)?;
+        if let Err(error) = self.append(&records) {
+            let all = self.live.keys().all(|key| keys.contains(key))
+                && self.units.keys().all(|unit| units.contains(unit));
+            return if all && self.cut() {
+                Ok(())
+            } else {
+                Err(error)
+            };
+        }
         for key in keys {
             self.live.remove(key);
             self.stale += 2;
@@ -146,9 +154,22 @@ impl Store {
         }
         let left = self.live.len() + self.units.len();
         if left == 0 || self.stale > COMPACT_AT.max(2 * left) {
-            self.compact()?;
+            // All that counts is in the file already; a full disk has no room for a shorter one.
+            let _ = self.compact();
         }
         Ok(())
+    }
+
+    /// On a full disk: an empty file needs no room and says that nothing is kept. Damage in it goes,
+    /// too; it was told when the journal was opened.
+    fn cut(&mut self) -> bool {
+        let cut = self.file.set_len(0).and_then(|()| self.file.sync_data());
+        if cut.is_ok() {
+            self.live.clear();
+            self.units.clear();
+            (self.good, self.stale, self.torn) = (0, 0, true);
+        }
+        cut.is_ok()
     }
 
     fn compact(&mut self) -> Result<(), JournalError> {
@@ -249,6 +270,14 @@ pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Loaded, JournalError> {
     Ok(loaded)
 }
 
+/// A journal of what could be believed, with the damaged one kept for people to look at.
+fn clean(path: &Path, loaded: &Loaded) -> io::Result<File> {
+    if !loaded.damage.is_empty() {
+        fs::copy(path, path.with_extension("damaged"))?;
+    }
+    write_anew(path, &loaded.live, &loaded.units)
+}
+
 /// Writes a journal of these records beside the old one, makes it safe, and swaps them.
 fn write_anew(
     path: &Path,
@@ -256,6 +285,20 @@ fn write_anew(
     units: &BTreeMap<UnitName, UnitOriginal>,
 ) -> io::Result<File> {
     let new = path.with_extension("new");
+    let written = write_beside(path, &new, live, units);
+    if written.is_err() {
+        // What could not be finished takes room that is needed.
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+fn write_beside(
+    path: &Path,
+    new: &Path,
+    live: &BTreeMap<Key, Original>,
+    units: &BTreeMap<UnitName, UnitOriginal>,
+) -> io::Result<File> {
     let mut text = Record::Header { version: VERSION }.encode();
     for (key, original) in live {
         text.push_str(&Record::Original(key.clone(), original.clone()).encode());
@@ -268,10 +311,10 @@ fn write_anew(
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&new)?;
+        .open(new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&new, path)?;
+    fs::rename(new, path)?;
     if let Some(dir) = path.parent() {
         File::open(dir)?.sync_all()?;
     }

@@ -216,22 +216,44 @@ impl LimitWriter {
         self.journal.len()
     }
 
-    /// Puts the originals of the files of one cgroup back; its unit is left to the caller.
+    /// Puts the originals of the files of one cgroup back; its unit is left to the caller. Where somebody
+    /// else has written since our last write, what they wrote stays.
     ///
     /// # Errors
     /// When the journal cannot be written; what became of the files is in the report.
     pub fn restore_cgroup(&mut self, id: u64) -> Result<RestoreReport, JournalError> {
+        self.leave_foreign(Some(id))?;
         self.cgroups.remove(&id);
         self.journal.restore_cgroup(&self.root, id)
     }
 
-    /// Puts all originals back.
+    /// Puts all originals back, but for what somebody else has written since our last write.
     ///
     /// # Errors
     /// When the journal cannot be written; what became of the files is in the report.
     pub fn restore_all(&mut self) -> Result<RestoreReport, JournalError> {
+        self.leave_foreign(None)?;
         self.cgroups.clear();
         self.journal.restore_all(&self.root)
+    }
+
+    /// Takes what somebody else has written for the originals, of one cgroup or of all. What does not
+    /// fit on a full disk does not keep the rest from being restored.
+    fn leave_foreign(&mut self, of: Option<u64>) -> Result<(), JournalError> {
+        self.journal.check_fence()?;
+        let touched = self.cgroups.iter();
+        for (id, touched) in touched.filter(|(id, _)| of.is_none_or(|of| of == **id)) {
+            for (knob, last) in &touched.last {
+                let Ok(text) = read(&touched.dir, *knob) else {
+                    continue;
+                };
+                let now = parse_content(&touched.dir, *knob, &text);
+                if now.is_ok_and(|now| !last.is_near(now, self.page)) {
+                    let _ = self.journal.adopt(*id, knob.file(), &text);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Renews the lease on the limits that are held; see [`Journal::renew`].

@@ -145,3 +145,51 @@ fn a_rising_original_comes_back_before_memory_high() {
         .collect();
     assert_eq!(names, ["memory.max", "cpu.max", "memory.high"]);
 }
+
+#[test]
+fn what_somebody_else_wrote_last_stays() {
+    let tree = Tree::new();
+    let id = tree.add("a", "service");
+    let mut writer = tree.writer();
+    writer.set(cgroup("a", id), Knob::CpuMax, 1.0).unwrap();
+    writer.set(cgroup("a", id), Knob::MemoryMax, 9e7).unwrap();
+    tree.put("a/memory.max", "123456789\n");
+    let report = writer.restore_all().unwrap();
+    assert_eq!(report.to_string(), "2 restored, 0 skipped, 0 failed");
+    assert_eq!(report.written, 1);
+    assert_eq!(tree.text("a/cpu.max"), "max 100000\n");
+    assert_eq!(tree.text("a/memory.max"), "123456789\n");
+}
+
+/// As on a full disk: no file can be made beside another.
+fn no_room(tree: &Tree) {
+    for name in ["journal.new", "lease.new", "fence.new", "journal.damaged"] {
+        let _ = fs::remove_file(tree.state().join(name));
+        fs::create_dir(tree.state().join(name)).unwrap();
+    }
+}
+
+#[test]
+fn originals_come_back_where_no_file_can_be_made() {
+    for end in ["", "half a rec", "a damaged record\n"] {
+        let tree = Tree::new();
+        let id = tree.add("a", "service");
+        let before = tree.snapshot();
+        let mut writer = tree.writer();
+        writer.set(cgroup("a", id), Knob::CpuMax, 1.0).unwrap();
+        writer.set(cgroup("a", id), Knob::MemoryMax, 9e7).unwrap();
+        drop(writer);
+        let path = tree.state().join("journal");
+        let journal = fs::read_to_string(&path).unwrap() + end;
+        fs::write(&path, journal).unwrap();
+        no_room(&tree);
+        let mut journal = Journal::open(&tree.state()).unwrap();
+        // The file is not clean and cannot be written anew, so it cannot say what is done.
+        let outcome = journal.restore_all(&tree.root());
+        assert_eq!(tree.snapshot(), before, "{end:?}");
+        assert!(outcome.is_ok(), "{outcome:?}");
+        drop(journal);
+        let report = llmos_cgroupfs::restore_all(&tree.state(), &tree.root()).unwrap();
+        assert_eq!((report.written, report.failed.len()), (0, 0), "{report}");
+    }
+}

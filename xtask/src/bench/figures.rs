@@ -16,6 +16,7 @@ pub enum Limit {
 }
 
 /// A figure that the file always has.
+#[derive(Clone, Copy)]
 pub struct Figure {
     /// The part that measures it.
     pub part: &'static str,

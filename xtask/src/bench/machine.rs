@@ -1,6 +1,7 @@
 //! What benches in emulated machines share: their programs, the kernel, and where records go.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,13 +9,17 @@ use serde_json::Value;
 
 use crate::setup::{self, Need};
 use crate::step::Steps;
+pub use crate::vm::Disk;
 use crate::vm::kernel::{KERNELS, Kernel};
 use crate::vm::{Clock, Job, image};
 use crate::{cmd, paths};
 
 /// The kernel on which things are compared that do not depend on the kernel.
 pub const SERIES: &str = "6.12";
-const MEMORY_MIB: u32 = 1_024;
+/// Memory of a machine in MiB.
+pub const MEMORY_MIB: u32 = 1_024;
+/// What does not hold data takes no space.
+const DISK_BYTES: u64 = 64 << 20;
 
 /// A program that measures or makes load; as in other benches always of the dev profile.
 pub fn measuring(name: &str) -> PathBuf {
@@ -74,19 +79,44 @@ impl Timed<'_> {
     /// # Errors
     /// When the machine does not reach its end.
     pub fn run(&self) -> Result<Vec<Value>> {
+        self.run_in(MEMORY_MIB, None)
+    }
+
+    /// The same in a machine with so much memory, and perhaps a disk.
+    ///
+    /// # Errors
+    /// As [`Timed::run`].
+    pub fn run_in(&self, memory_mib: u32, disk: Option<&Disk>) -> Result<Vec<Value>> {
         let name = self.program.split(',').next().unwrap_or_default();
         let archive = paths::target().join("vm").join(format!("{name}.cpio"));
         image::pack(&archive, &measuring("vm-init"), &self.programs)?;
         let job = Job {
             program: self.program,
             keep: false,
-            memory_mib: MEMORY_MIB,
+            memory_mib,
             clock: Clock::Host,
             ahead: true,
             limit: self.limit,
             silence: self.silence,
         };
-        Ok(job.run(kernel()?, &archive)?.records)
+        Ok(job.run_on(kernel()?, &archive, disk)?.records)
+    }
+}
+
+impl Disk {
+    /// An empty disk with a file system, under `target/vm`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make(name: &str, restarts: bool) -> Result<Self> {
+        let file = paths::target().join("vm").join(format!("{name}.img"));
+        let image = std::fs::File::create(&file);
+        image
+            .and_then(|image| image.set_len(DISK_BYTES))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        let mkfs = cmd::find("mkfs.ext4").context("no mkfs.ext4 (package e2fsprogs)")?;
+        cmd::run(Command::new(mkfs).args(["-q", "-F"]).arg(&file))?;
+        Ok(Self { file, restarts })
     }
 }
 

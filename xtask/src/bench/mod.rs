@@ -27,10 +27,12 @@ pub struct Args {
     /// sense: every figure of what the agent sees and what seeing costs;
     /// forecast: how good the forecasts are;
     /// control: what the limits are worth beside the rules of other systems;
-    /// act: what is done about bursts and growing memory within milliseconds, beside other systems
+    /// act: what is done about bursts and growing memory within milliseconds, beside other systems,
+    /// and whether limits go back whatever goes wrong
     name: String,
     /// These parts only; sense: accuracy, switch, cost, churn, machine; forecast: replay,
-    /// leave-one-out, speed; control: replay; act: bursts, oom
+    /// leave-one-out, speed; control: replay; act: bursts, oom, chaos,
+    /// soak
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,
     /// Measure the programs of the dev profile, which are there already
@@ -54,6 +56,16 @@ pub struct Args {
     /// act: how often each program grows past its limit, with and without the agent (default: 1)
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
+    /// act: how often each case of chaos is run (default: 100)
+    #[arg(long, value_name = "N")]
+    runs: Option<u32>,
+    /// act: these cases of chaos only: kill9, kill_between, reboot, disk_full, journal_damage, churn,
+    /// sigstop, another_writer, clock_jump, maps_full
+    #[arg(long, value_name = "CASE", value_delimiter = ',')]
+    case: Vec<String>,
+    /// act: how many minutes the soak lasts (default: 30)
+    #[arg(long, value_name = "N")]
+    minutes: Option<u32>,
 }
 
 /// Runs one measurement.
@@ -63,13 +75,16 @@ pub fn run(args: &Args) -> Result<()> {
     if !on_traces && (!args.traces.is_empty() || args.model.is_some()) {
         bail!("only the benches forecast and control take --traces and --model");
     }
-    if args.name != "act"
-        && (args.bursts.is_some()
-            || args.rounds.is_some()
-            || args.no_build
-            || !args.under.is_empty())
-    {
-        bail!("only the bench act takes --bursts, --under, --rounds and --no-build");
+    let counts = [args.bursts, args.rounds, args.runs, args.minutes];
+    let names = [&args.under, &args.case];
+    let of_act = counts.iter().any(Option::is_some)
+        || names.iter().any(|names| !names.is_empty())
+        || args.no_build;
+    if args.name != "act" && of_act {
+        bail!(
+            "only the bench act takes --bursts, --under, --rounds, --runs, --case, --minutes and \
+             --no-build"
+        );
     }
     match args.name.as_str() {
         "loop" if args.only.is_empty() => {
@@ -88,6 +103,9 @@ pub fn run(args: &Args) -> Result<()> {
             bursts: args.bursts,
             under: &args.under,
             rounds: args.rounds,
+            runs: args.runs,
+            cases: &args.case,
+            minutes: args.minutes,
         }),
         other => bail!("no bench {other}; there are: loop, sense, forecast, control, act"),
     }

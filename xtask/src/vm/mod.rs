@@ -20,7 +20,7 @@ use crate::step::Steps;
 use crate::{build, paths};
 use kernel::{KERNELS, Kernel};
 use matrix::Column;
-pub use qemu::Clock;
+pub use qemu::{Clock, Disk};
 use report::Report;
 
 /// Which kernels, and what to do at the end.
@@ -203,6 +203,11 @@ pub struct Job<'a> {
 impl Job<'_> {
     /// Boots `kernel` with the archive `image` and returns what the program said.
     pub fn run(&self, kernel: Kernel, image: &Path) -> Result<Report> {
+        self.run_on(kernel, image, None)
+    }
+
+    /// The same in a machine with a disk.
+    pub fn run_on(&self, kernel: Kernel, image: &Path, disk: Option<&Disk>) -> Result<Report> {
         println!("  kernel {} in software emulation", kernel.release());
         let folder = self.folder(kernel)?;
         let boot = qemu::Boot {
@@ -216,6 +221,7 @@ impl Job<'_> {
             limit: self.limit,
             silence: self.silence,
             keep: self.keep,
+            disk,
         };
         let mut report = Report::of(kernel.series);
         boot.run(|line| report.line(line))?;

@@ -1,16 +1,20 @@
 //! The agent and other systems' rules at work in a test machine: `vm-act bursts COUNT [CONTROLLER...]` for
-//! bursts against CPU quotas, `vm-act oom ROUNDS` for memory that grows past its limit.
+//! bursts against CPU quotas, `vm-act oom ROUNDS` for memory that grows past its limit, `vm-act chaos CASE
+//! RUNS` for what goes wrong on real machines, `vm-act soak MINUTES` for what grows over time.
 
 mod bursts;
+mod chaos;
 mod enforcing;
 mod oom;
+mod soak;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use llmos_vm_tests::report::Report;
 
-const USAGE: &str = "vm-act bursts COUNT [CONTROLLER...] | oom ROUNDS";
+const USAGE: &str =
+    "vm-act bursts COUNT [CONTROLLER...] | oom ROUNDS | chaos CASE RUNS | soak MINUTES";
 
 fn main() -> ExitCode {
     match work() {
@@ -24,14 +28,14 @@ fn main() -> ExitCode {
 
 fn work() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [what, count, more @ ..] = args.as_slice() else {
-        bail!("{USAGE}")
-    };
-    let count: u32 = count.parse().context(USAGE)?;
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let count = |word: &str| word.parse::<u32>().context(USAGE);
     let mut report = Report::open()?;
-    match what.as_str() {
-        "bursts" => bursts::run(&mut report, count, more)?,
-        "oom" if more.is_empty() => oom::run(&mut report, count)?,
+    match words[..] {
+        ["bursts", bursts, ref only @ ..] => bursts::run(&mut report, count(bursts)?, only)?,
+        ["oom", rounds] => oom::run(&mut report, count(rounds)?)?,
+        ["chaos", case, runs] => chaos::run(&mut report, case, count(runs)?)?,
+        ["soak", minutes] => soak::run(&mut report, count(minutes)?)?,
         _ => bail!("{USAGE}"),
     }
     report.end();

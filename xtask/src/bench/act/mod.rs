@@ -2,9 +2,12 @@
 //! beside what other systems do, in an emulated machine with a real kernel.
 
 mod bursts;
+mod chaos;
 mod oom;
+mod soak;
 mod spread;
 mod table;
+mod trouble;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -31,6 +34,12 @@ pub struct Asked<'a> {
     pub under: &'a [String],
     /// How often each program grows in each arm.
     pub rounds: Option<u32>,
+    /// How often each case of chaos is run.
+    pub runs: Option<u32>,
+    /// These cases only; all if none is named.
+    pub cases: &'a [String],
+    /// How long the soak lasts.
+    pub minutes: Option<u32>,
 }
 
 /// What the parts are told.
@@ -43,6 +52,12 @@ pub struct Subject {
     pub under: Vec<&'static str>,
     /// How often each program grows in each arm.
     pub rounds: u32,
+    /// How often each case of chaos is run.
+    pub runs: u32,
+    /// These cases only; all if none is named.
+    pub cases: Vec<String>,
+    /// How long the soak lasts.
+    pub minutes: u32,
 }
 
 impl Subject {
@@ -50,6 +65,14 @@ impl Subject {
     fn programs(&self) -> Vec<PathBuf> {
         let mut programs = vec![paths::binary("llmos-agent", self.release)];
         programs.extend(["vm-act", "vm-workload"].map(measuring));
+        programs
+    }
+
+    /// The same with the programs that put limits back.
+    fn under_test(&self) -> Vec<PathBuf> {
+        let mut programs = self.programs();
+        programs
+            .extend(["llmos-watchdog", "llmosctl"].map(|name| paths::binary(name, self.release)));
         programs
     }
 }
@@ -63,7 +86,13 @@ const DEFAULT_BURSTS: u32 = 40;
 const ROUNDS: RangeInclusive<u32> = 1..=50;
 const DEFAULT_ROUNDS: u32 = 1;
 
-const PARTS: [Part<Subject>; 2] = [
+const RUNS: RangeInclusive<u32> = 1..=10_000;
+const DEFAULT_RUNS: u32 = 100;
+/// Growth is the last third against the second sixth: each has to have some samples.
+const MINUTES: RangeInclusive<u32> = 3..=10_000;
+const DEFAULT_MINUTES: u32 = 30;
+
+const PARTS: [Part<Subject>; 4] = [
     Part {
         name: "bursts",
         what: "the same bursts against a tight quota under each of six controllers",
@@ -76,6 +105,18 @@ const PARTS: [Part<Subject>; 2] = [
         subjects: &["llmos-agent"],
         run: |subject, steps, numbers| oom::run(subject, steps, numbers),
     },
+    Part {
+        name: "chaos",
+        what: "what goes wrong on real machines, often: is every original back?",
+        subjects: &["llmos-agent", "llmos-watchdog", "llmosctl"],
+        run: |subject, steps, numbers| chaos::run(subject, steps, numbers),
+    },
+    Part {
+        name: "soak",
+        what: "mixed load for long: does the agent grow?",
+        subjects: &["llmos-agent"],
+        run: |subject, steps, numbers| soak::run(subject, steps, numbers),
+    },
 ];
 
 /// Runs all parts or some, prints the table and writes the file.
@@ -83,7 +124,7 @@ pub fn run(asked: &Asked<'_>) -> Result<()> {
     let bench = Bench {
         name: "act",
         parts: &PARTS,
-        figures: &table::FIGURES,
+        figures: &trouble::ALL,
     };
     let parts = bench.asked(asked.only)?;
     let subject = Subject {
@@ -91,7 +132,15 @@ pub fn run(asked: &Asked<'_>) -> Result<()> {
         under: bursts::named(asked.under)?,
         bursts: within("--bursts", asked.bursts.unwrap_or(DEFAULT_BURSTS), &BURSTS)?,
         rounds: within("--rounds", asked.rounds.unwrap_or(DEFAULT_ROUNDS), &ROUNDS)?,
+        runs: within("--runs", asked.runs.unwrap_or(DEFAULT_RUNS), &RUNS)?,
+        cases: asked.cases.to_vec(),
+        minutes: within(
+            "--minutes",
+            asked.minutes.unwrap_or(DEFAULT_MINUTES),
+            &MINUTES,
+        )?,
     };
+    chaos::known(asked.cases)?;
     let mut steps = Steps::new();
     machine::get(&mut steps)?;
     if asked.build {

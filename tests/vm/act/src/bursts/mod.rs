@@ -36,11 +36,9 @@ const TOLD_EACH: usize = 10;
 ///
 /// # Errors
 /// When the load itself cannot be made.
-pub fn run(report: &mut Report, count: u32, only: &[String]) -> Result<()> {
+pub fn run(report: &mut Report, count: u32, only: &[&str]) -> Result<()> {
     let plan = plan::bursts(count);
-    let named = |controller: &Controller| {
-        only.is_empty() || only.iter().any(|name| name == controller.name())
-    };
+    let named = |controller: &Controller| only.is_empty() || only.contains(&controller.name());
     for controller in CONTROLLERS.into_iter().filter(named) {
         let mut members = match turn(report, controller, &plan) {
             Ok(members) => members,
