@@ -80,6 +80,7 @@ impl Timed<'_> {
         let job = Job {
             program: self.program,
             keep: false,
+            disk: None,
             memory_mib: MEMORY_MIB,
             clock: Clock::Host,
             ahead: true,
