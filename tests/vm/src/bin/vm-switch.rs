@@ -16,7 +16,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::reboot::{RebootMode, reboot};
 
 const DISK: &str = "/dev/vda";
-const ROOT: &str = "/root";
+const ROOT: &str = "/disk";
 const STAGE: &str = "/stage";
 const MODULES: &str = "/modules";
 const SYSTEMD: &str = "/lib/systemd/systemd";

@@ -5,6 +5,20 @@ use std::process::{Command, ExitCode};
 use llmos_vm_tests::report::Report;
 use llmos_vm_tests::system;
 
+/// The end of our units' log.
+const LOG: [&str; 10] = [
+    "--no-pager",
+    "--boot",
+    "--lines",
+    "500",
+    "--unit",
+    "llmos-agent.service",
+    "--unit",
+    "llmos-watchdog.service",
+    "--unit",
+    "containerd.service",
+];
+
 fn main() -> ExitCode {
     let mut report = match Report::open() {
         Ok(report) => report,
@@ -19,9 +33,7 @@ fn main() -> ExitCode {
     }
     if report.failed() > 0 {
         // On the console, where the machine's own messages are.
-        let _ = Command::new("journalctl")
-            .args(["-b", "--no-pager"])
-            .status();
+        let _ = Command::new("journalctl").args(LOG).status();
     }
     report.end();
     if cmdline.contains("llmos.keep") {

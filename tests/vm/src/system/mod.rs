@@ -1,18 +1,65 @@
 //! The scenario of a whole system: systemd as the first process, containerd, and the agent as the
-//! service that it is in the field. A part is one file here and one line in [`PARTS`].
+//! service that it is in the field. A part is one file here and one line in [`PARTS`]; it finds the
+//! workloads of [`target`] and the agent running in `enforce`, and leaves both so.
 
 mod boot;
+mod ends;
+mod image;
+mod limits;
+mod reload;
+mod service;
+pub mod target;
 pub mod unit;
 
 use anyhow::{Result, ensure};
 
 use crate::report::Report;
+use target::Target;
 
 /// A part of the scenario; an error ends the scenario, a failed check does not.
-type Part = fn(&mut Report) -> Result<()>;
+type Part = fn(&mut Report, &Stage) -> Result<()>;
 
 /// All parts in order, by the names that `cargo xtask vm system --only` takes.
-const PARTS: [(&str, Part); 1] = [("boot", boot::run)];
+const PARTS: [(&str, Part); 4] = [
+    ("service", service::run),
+    ("limits", limits::run),
+    ("reload", reload::run),
+    ("ends", ends::run),
+];
+
+/// What the parts work with.
+pub struct Stage {
+    /// All workloads.
+    pub targets: Vec<Target>,
+}
+
+impl Stage {
+    /// The workloads that are opted in.
+    pub fn managed(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| target.opted_in)
+    }
+
+    /// Limits that are not the originals, in words; empty when all are.
+    #[must_use]
+    pub fn differing(&self) -> Vec<String> {
+        self.targets.iter().flat_map(Target::differing).collect()
+    }
+
+    /// Has every workload that is opted in a limit of the agent's?
+    #[must_use]
+    pub fn all_changed(&self) -> bool {
+        self.managed().all(|target| !target.differing().is_empty())
+    }
+
+    /// Workloads that are opted in and have no limit of the agent's.
+    #[must_use]
+    pub fn unchanged(&self) -> Vec<&'static str> {
+        let unchanged = self
+            .managed()
+            .filter(|target| target.differing().is_empty());
+        unchanged.map(|target| target.name).collect()
+    }
+}
 
 /// Runs the parts that were asked for; none means all.
 ///
@@ -27,13 +74,17 @@ pub fn run(report: &mut Report, asked: &[&str]) -> Result<()> {
             known.join(", ")
         );
     }
+    boot::run(report)?;
+    let stage = target::start_all()?;
+    report.event(&format!("{} workloads run", stage.targets.len()));
+    service::start(report)?;
     for (name, part) in PARTS {
         if asked.is_empty() || asked.contains(&name) {
             report.event(&format!("part {name}"));
-            part(report)?;
+            part(report, &stage)?;
         }
     }
-    Ok(())
+    service::stop(report, &stage)
 }
 
 /// The parts that the kernel's command line names after `llmos.run=vm-system,`.

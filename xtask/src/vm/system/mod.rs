@@ -3,6 +3,7 @@
 
 mod base;
 mod stage;
+mod tables;
 
 use std::time::Duration;
 
@@ -83,7 +84,20 @@ fn scenario(args: &Args, steps: &mut Steps) -> Result<(usize, usize)> {
     };
     let report = steps.run("scenario in a Debian system", || job.run(kernel, &image))?;
     report.write("system")?;
-    Ok(report.counts())
+    tables::workloads(&report);
+    tables::identities(&report);
+    let (mut passed, mut failed) = report.counts();
+    if !report.parts.is_empty() {
+        println!();
+        let parts = tables::parts(&report, kernel)?;
+        println!(
+            "  parts of the agent under its unit: {} as they should be",
+            parts.0
+        );
+        passed += parts.0;
+        failed += parts.1;
+    }
+    Ok((passed, failed))
 }
 
 fn kernel() -> Result<Kernel> {

@@ -29,7 +29,7 @@ const STAGE: &str = "/stage";
 /// Packs it.
 pub fn pack(to: &Path, kernel: Kernel, release: bool) -> Result<()> {
     let mut archive = Archive::new();
-    for folder in ["/bin", "/dev", "/proc", "/root", "/sys"] {
+    for folder in ["/bin", "/dev", "/disk", "/proc", "/sys"] {
         archive.folder(Path::new(folder));
     }
     let mut libraries = BTreeSet::new();
@@ -57,6 +57,9 @@ pub fn pack(to: &Path, kernel: Kernel, release: bool) -> Result<()> {
         archive.file(&stage.join("etc/systemd/system").join(unit), &file)?;
     }
     archive.tree(stage, &paths::root().join("tests/vm/system"))?;
+    // There is no udev that would make the device known for which it waits.
+    let getty = stage.join("etc/systemd/system/serial-getty@.service");
+    archive.link(&getty, "/dev/null");
     archive.link(&stage.join(WANTED_BY).join(TEST), &format!("../{TEST}"));
     archive.tree(
         &stage.join("usr/share/llmos/models/lstm-64-32"),
