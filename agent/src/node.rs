@@ -326,6 +326,7 @@ impl Node {
                 id: s.id.0.to_string(),
                 cgroup: known.path.clone(),
                 name: known.name.clone(),
+                container: known.container.clone(),
                 managed,
                 seen_s: now.seconds_since(s.first_seen),
                 usage: show::usage(&r.usage, &s.sample, &s.limits),

@@ -156,6 +156,7 @@ fn workload(cgroup: &str) -> Workload {
         id: "9".into(),
         cgroup: cgroup.into(),
         name: "w".into(),
+        container: None,
         managed: true,
         seen_s: 1.0,
         usage: full_usage(),

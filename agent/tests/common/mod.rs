@@ -107,6 +107,7 @@ pub fn workloads(tick: u32) -> Vec<Workload> {
         id: "4242".into(),
         cgroup: WEB.into(),
         name: "web.service".into(),
+        container: None,
         managed: true,
         seen_s: f64::from(tick),
         usage: Usage {

@@ -4,6 +4,7 @@
 
 mod boot;
 mod ends;
+mod identity;
 mod image;
 mod limits;
 mod reload;
@@ -20,8 +21,9 @@ use target::Target;
 type Part = fn(&mut Report, &Stage) -> Result<()>;
 
 /// All parts in order, by the names that `cargo xtask vm system --only` takes.
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 5] = [
     ("service", service::run),
+    ("identity", identity::run),
     ("limits", limits::run),
     ("reload", reload::run),
     ("ends", ends::run),
