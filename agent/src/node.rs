@@ -360,6 +360,7 @@ impl Node {
                 id: s.id.0.to_string(),
                 cgroup: known.path.clone(),
                 name: known.name.clone(),
+                container: known.container.clone(),
                 managed,
                 actuator: Cow::Borrowed(self.applier.actuator(&known.path)),
                 seen_s: now.seconds_since(s.first_seen),

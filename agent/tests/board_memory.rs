@@ -69,6 +69,7 @@ fn tick(status: &Status, tick: u32) -> Published {
             id: i.to_string(),
             cgroup: path(i),
             name: format!("web-{i}"),
+            container: None,
             managed: true,
             actuator: "cgroupfs".into(),
             seen_s: tick.into(),

@@ -54,7 +54,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
 }
 
 /// A command that runs as root: directly, or through sudo where it asks for no password.
-fn as_root(program: &str) -> Result<Command> {
+pub fn as_root(program: &str) -> Result<Command> {
     let mut command = if nix::unistd::geteuid().is_root() {
         Command::new(program)
     } else if cmd::succeeds(Command::new("sudo").args(["-n", "true"])) {
@@ -68,6 +68,16 @@ fn as_root(program: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// Lines of a source list for `suites`, from the mirror that this machine uses.
+pub fn source_list(suites: &[&str]) -> Result<String> {
+    let source = machine_source()?;
+    let keyring = source.keyring.as_deref().unwrap_or(KEYRING);
+    Ok(suites
+        .iter()
+        .map(|suite| format!("deb [signed-by={keyring}] {} {suite} main\n", source.uri))
+        .collect())
+}
+
 /// Package lists of some Debian suites, apart from the machine's own.
 pub struct Suites {
     folder: PathBuf,
@@ -76,16 +86,11 @@ pub struct Suites {
 impl Suites {
     /// Fetches the lists of `suites` (about 10 MB for a whole release, less for backports).
     pub fn fetch(suites: &[&str]) -> Result<Self> {
-        let source = machine_source()?;
+        let list = source_list(suites)?;
         let folder = paths::target().join("apt").join(suites.join("+"));
         for part in ["lists/partial", "cache/archives/partial", "parts"] {
             std::fs::create_dir_all(folder.join(part))?;
         }
-        let keyring = source.keyring.as_deref().unwrap_or(KEYRING);
-        let list: String = suites
-            .iter()
-            .map(|suite| format!("deb [signed-by={keyring}] {} {suite} main\n", source.uri))
-            .collect();
         std::fs::write(folder.join("sources.list"), list)?;
         let lists = Self { folder };
         cmd::run(lists.apt("apt-get").args(["-q", "update"]))?;

@@ -21,6 +21,7 @@ fn workload(id: &str, cgroup: &str, cpu: f64) -> Workload {
         id: id.into(),
         cgroup: cgroup.into(),
         name: cgroup.into(),
+        container: None,
         managed: true,
         actuator: "cgroupfs".into(),
         seen_s: 1.0,

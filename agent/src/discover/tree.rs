@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use llmos_cgroupfs::{CgroupReader, CgroupRef, FileBudget, WalkError, walk};
 use llmos_engine::units::{CgroupId, Timestamp};
+use llmos_proto::status::Container;
 
-use super::short_name;
+use super::{container, short_name};
 use crate::sense::FileFacts;
 
 /// `memory.stat` is dear to read: only at each so many ticks.
@@ -23,6 +24,8 @@ pub struct Known {
     pub path: String,
     /// Short name for people.
     pub name: String,
+    /// The container and the pod that it is of, if it is one's.
+    pub container: Option<Container>,
     /// When the agent first saw it.
     pub first_seen: Timestamp,
     /// Reads its files.
@@ -189,6 +192,7 @@ impl Tree {
             id,
             path: path.to_owned(),
             name: short_name(path),
+            container: container(path),
             first_seen: now,
             reader,
             files: FileFacts::default(),

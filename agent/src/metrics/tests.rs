@@ -157,6 +157,7 @@ fn workload(cgroup: &str) -> Workload {
         id: "9".into(),
         cgroup: cgroup.into(),
         name: "w".into(),
+        container: None,
         managed: true,
         actuator: "cgroupfs".into(),
         seen_s: 1.0,

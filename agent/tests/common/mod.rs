@@ -121,6 +121,7 @@ pub fn workloads(tick: u32) -> Vec<Workload> {
         id: "4242".into(),
         cgroup: WEB.into(),
         name: "web.service".into(),
+        container: None,
         managed: true,
         actuator: "systemd".into(),
         seen_s: f64::from(tick),

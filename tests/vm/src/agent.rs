@@ -20,6 +20,43 @@ pub const LOG: &str = "/tmp/agent.log";
 pub const STATE: &str = "/run/llmos-state";
 const CONFIG: &str = "/etc/agent.toml";
 
+/// Asks the status socket of the agent that runs.
+///
+/// # Errors
+/// When it does not answer with JSON.
+pub fn get(path: &str) -> Result<Value> {
+    http::get(Path::new(SOCKET), path)
+}
+
+/// The row of a workload by its cgroup path; nothing while the agent does not know it.
+#[must_use]
+pub fn workload(cgroup: &str) -> Option<Value> {
+    let all = get("/v1/workloads").ok()?;
+    let rows = all["workloads"].as_array()?;
+    rows.iter().find(|row| is(row, cgroup)).cloned()
+}
+
+/// Limits that differ from their originals, as the agent counts them.
+#[must_use]
+pub fn limits_held() -> u64 {
+    let status = get("/v1/status").ok();
+    let held = status.and_then(|status| status["limits_held"].as_u64());
+    held.unwrap_or(0)
+}
+
+/// State and cause of one part; empty while it does not say.
+#[must_use]
+pub fn part(name: &str) -> (String, String) {
+    let status = get("/v1/status").unwrap_or_default();
+    let parts = status["components"].as_array();
+    let part = parts.and_then(|parts| parts.iter().find(|part| part["name"] == name));
+    let word = |key: &str| {
+        let word = part.and_then(|part| part[key].as_str());
+        word.unwrap_or_default().to_owned()
+    };
+    (word("state"), word("cause"))
+}
+
 /// A running agent.
 pub struct Agent {
     child: Child,
@@ -79,27 +116,19 @@ impl Agent {
     /// # Errors
     /// When it does not answer with JSON.
     pub fn get(&self, path: &str) -> Result<Value> {
-        http::get(Path::new(SOCKET), path)
+        get(path)
     }
 
-    /// The row of a workload by its cgroup path; nothing while the agent does not know it.
+    /// As [`workload`].
     #[must_use]
     pub fn workload(&self, cgroup: &str) -> Option<Value> {
-        let all = self.get("/v1/workloads").ok()?;
-        all["workloads"]
-            .as_array()?
-            .iter()
-            .find(|row| is(row, cgroup))
-            .cloned()
+        workload(cgroup)
     }
 
-    /// Limits that differ from their originals, as the agent counts them.
+    /// As [`limits_held`].
     #[must_use]
     pub fn limits_held(&self) -> u64 {
-        self.get("/v1/status")
-            .ok()
-            .and_then(|status| status["limits_held"].as_u64())
-            .unwrap_or(0)
+        limits_held()
     }
 
     /// SIGTERM, and the exit status.
@@ -127,17 +156,10 @@ impl Agent {
         Ok(())
     }
 
-    /// State and cause of one part; empty while it does not say.
+    /// As [`part`].
     #[must_use]
     pub fn part(&self, name: &str) -> (String, String) {
-        let status = self.get("/v1/status").unwrap_or_default();
-        let parts = status["components"].as_array();
-        let part = parts.and_then(|parts| parts.iter().find(|part| part["name"] == name));
-        let word = |key: &str| {
-            let word = part.and_then(|part| part[key].as_str());
-            word.unwrap_or_default().to_owned()
-        };
-        (word("state"), word("cause"))
+        part(name)
     }
 
     fn end(mut self, signal: Signal) -> Result<ExitStatus> {

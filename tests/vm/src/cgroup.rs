@@ -40,6 +40,15 @@ impl Group {
         })
     }
 
+    /// A group that somebody else made.
+    #[must_use]
+    pub fn existing(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: Path::new(ROOT).join(name),
+        }
+    }
+
     /// Its directory.
     #[must_use]
     pub fn path(&self) -> &Path {

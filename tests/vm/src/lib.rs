@@ -13,4 +13,5 @@ pub mod load;
 pub mod peers;
 pub mod report;
 pub mod scenario;
+pub mod system;
 pub mod watch;

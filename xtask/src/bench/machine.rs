@@ -93,6 +93,7 @@ impl Timed<'_> {
         let job = Job {
             program: self.program,
             keep: false,
+            root_disk: None,
             memory_mib,
             clock: Clock::Host,
             ahead: true,

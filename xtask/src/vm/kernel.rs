@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::modules::{self, ORDER};
 use crate::apt::Suites;
 use crate::paths;
 
@@ -12,7 +13,10 @@ use crate::paths;
 pub struct Kernel {
     /// The series as people say it, such as `6.1`.
     pub series: &'static str,
-    suite: &'static str,
+    /// The Debian release whose kernel it is.
+    pub suite: &'static str,
+    /// Modules that are kept as well, for a machine that boots from a disk.
+    modules: &'static [&'static str],
 }
 
 /// The series under test: the oldest that is promised to work, the long-term one after it, and the
@@ -21,14 +25,18 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         series: "6.1",
         suite: "bookworm",
+        // The disk, its file system, and what containers are stacked with.
+        modules: &["virtio_pci", "virtio_blk", "ext4", "overlay"],
     },
     Kernel {
         series: "6.12",
         suite: "bookworm-backports",
+        modules: &[],
     },
     Kernel {
         series: "7",
         suite: "trixie-backports",
+        modules: &[],
     },
 ];
 
@@ -56,6 +64,16 @@ impl Kernel {
         text.trim().to_owned()
     }
 
+    /// The folder with the modules that are kept. They are fetched with the image when there are none
+    /// yet, since the two have to be of one build.
+    pub fn modules(self) -> Result<PathBuf> {
+        let folder = self.folder().join("modules");
+        if !folder.join(ORDER).is_file() {
+            self.get()?;
+        }
+        Ok(folder)
+    }
+
     fn folder(self) -> PathBuf {
         paths::target().join("vm/kernels").join(self.series)
     }
@@ -76,6 +94,9 @@ impl Kernel {
             image = boots_from(&unpacked, &release);
         }
         let image = image.with_context(|| format!("{package} {version} has no vmlinuz"))?;
+        if !self.modules.is_empty() {
+            modules::keep(&unpacked, &release, self.modules, &folder.join("modules"))?;
+        }
         // The image goes last: it is the mark that the rest is complete.
         std::fs::write(folder.join("release"), &release)?;
         std::fs::rename(image, self.image())?;

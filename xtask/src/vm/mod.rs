@@ -5,10 +5,12 @@ pub mod image;
 mod initramfs;
 pub mod kernel;
 mod matrix;
+mod modules;
 mod native;
 pub mod peers;
 mod qemu;
 mod report;
+mod system;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +27,10 @@ use report::Report;
 
 /// Which kernels, and what to do at the end.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Kernel series: 6.1, 6.12, 7 (the newest 7.x) or all.
     #[arg(long, default_value = "all")]
     kernel: String,
@@ -41,6 +46,13 @@ pub struct Args {
     /// Write what was seen into the table of docs/kernel-policy.md instead of comparing it.
     #[arg(long)]
     write_matrix: bool,
+}
+
+/// Machines of another kind.
+#[derive(clap::Subcommand)]
+enum Other {
+    /// A Debian system with systemd and containerd: the agent as a service, real containers
+    System(system::Args),
 }
 
 /// Our programs in the machine.
@@ -66,6 +78,9 @@ pub type Outcome = (String, Result<(usize, usize)>);
 
 /// Sets up, builds and runs the scenario on the kernels that were asked for.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(Other::System(args)) = &args.other {
+        return system::run(args);
+    }
     let kernels: Vec<Kernel> = KERNELS
         .iter()
         .copied()
@@ -138,6 +153,7 @@ fn scenarios(
                     let job = Job {
                         program: "vm-scenario",
                         keep,
+                        root_disk: None,
                         memory_mib: MEMORY_MIB,
                         clock: Clock::Host,
                         ahead: false,
@@ -188,6 +204,8 @@ pub struct Job<'a> {
     pub program: &'a str,
     /// Put the console on this terminal and stay in a shell.
     pub keep: bool,
+    /// The disk of a machine that boots from one.
+    pub root_disk: Option<&'a Path>,
     /// Memory of the machine in MiB.
     pub memory_mib: u32,
     /// What its time is made of.
@@ -213,6 +231,7 @@ impl Job<'_> {
         let boot = qemu::Boot {
             kernel: &kernel.image(),
             initramfs: image,
+            root_disk: self.root_disk,
             folder: &folder,
             program: self.program,
             memory_mib: self.memory_mib,

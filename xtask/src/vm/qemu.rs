@@ -33,6 +33,9 @@ pub struct Boot<'a> {
     pub kernel: &'a Path,
     /// cpio archive.
     pub initramfs: &'a Path,
+    /// A file with an ext4 file system, for a machine that boots from a disk. What the machine writes
+    /// goes to a temporary file and is lost with it.
+    pub root_disk: Option<&'a Path>,
     /// Folder for `console.log` and `results.jsonl`.
     pub folder: &'a Path,
     /// The program that init runs, with its arguments after commas.
@@ -144,6 +147,12 @@ impl Boot<'_> {
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs);
+        if let Some(disk) = self.root_disk {
+            qemu.arg("-drive").arg(format!(
+                "if=virtio,format=raw,snapshot=on,file={}",
+                disk.display()
+            ));
+        }
         // A panic reboots at once, and -no-reboot turns that into the end of the run.
         let mut append = format!(
             "console=ttyS0 panic=-1 loglevel=5 cgroup_no_v1=all psi=1 llmos.run={}",

@@ -3,7 +3,7 @@
 
 mod standing;
 
-use llmos_proto::status::{Decision, Forecast, Usage, Workload, WorkloadDetail};
+use llmos_proto::status::{Container, Decision, Forecast, Usage, Workload, WorkloadDetail};
 
 use super::{print_json, print_lines};
 use crate::cli::ExplainArgs;
@@ -72,6 +72,14 @@ fn about(workload: &Workload, tick_ms: u64, style: Style) -> Vec<String> {
     let mut facts = vec![
         ("cgroup", format!("/{}", plain(&workload.cgroup))),
         ("id", plain(&workload.id)),
+    ];
+    facts.extend(
+        workload
+            .container
+            .iter()
+            .map(|c| ("container", container(c))),
+    );
+    facts.extend([
         ("seen for", duration(workload.seen_s)),
         ("set by", set_by(workload)),
         ("use", used(&workload.usage)),
@@ -84,7 +92,7 @@ fn about(workload: &Workload, tick_ms: u64, style: Style) -> Vec<String> {
                 limit(whole_bytes(limits.memory_max_bytes), ""),
             ),
         ),
-    ];
+    ]);
     for (name, forecast, number) in [
         (
             "cpu",
@@ -113,6 +121,30 @@ fn set_by(workload: &Workload) -> String {
         "" => ABSENT.to_owned(),
         other => plain(other),
     }
+}
+
+/// `0123456789ab by containerd, pod 6c6c6d6f-... (burstable), cgroup by systemd`: what is known of it.
+fn container(container: &Container) -> String {
+    // Twelve digits, as the runtimes' own tools show ids.
+    let short = |id: &String| plain(&id.chars().take(12).collect::<String>());
+    let runtime = container.runtime.as_deref();
+    let parts = [
+        match (container.container_id.as_ref().map(short), runtime) {
+            (Some(id), Some(runtime)) => Some(format!("{id} by {}", plain(runtime))),
+            (Some(id), None) => Some(id),
+            (None, _) => None,
+        },
+        container.pod_uid.as_ref().map(|uid| {
+            let class = container.qos_class.as_deref();
+            let class = class.map_or_else(String::new, |class| format!(" ({})", plain(class)));
+            format!("pod {}{class}", plain(uid))
+        }),
+        container
+            .driver
+            .as_deref()
+            .map(|driver| format!("cgroup by {}", plain(driver))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn used(usage: &Usage) -> String {
@@ -202,5 +234,31 @@ fn limit(text: String, unit: &str) -> String {
         "none".to_owned()
     } else {
         text + unit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_of_a_container_is_said() {
+        let mut known = Container {
+            container_id: Some("0123456789abcdef".repeat(4)),
+            pod_uid: Some("6c6c6d6f-7300".to_owned()),
+            driver: Some("cgroupfs".into()),
+            ..Container::default()
+        };
+        assert_eq!(
+            container(&known),
+            "0123456789ab, pod 6c6c6d6f-7300, cgroup by cgroupfs"
+        );
+        known.runtime = Some("docker".into());
+        known.qos_class = Some("burstable".into());
+        assert_eq!(
+            container(&known),
+            "0123456789ab by docker, pod 6c6c6d6f-7300 (burstable), cgroup by cgroupfs"
+        );
+        assert_eq!(container(&Container::default()), "");
     }
 }

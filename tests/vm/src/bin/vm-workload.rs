@@ -1,4 +1,5 @@
-//! A program that makes load in a control group: `vm-workload CGROUP KIND [ARGUMENTS]`.
+//! A program that makes load in a control group: `vm-workload CGROUP KIND [ARGUMENTS]`. A dash for the
+//! group stays in the one that it is started in.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,8 +17,10 @@ fn main() -> Result<()> {
         bail!("{USAGE}")
     };
     // Before any load, so that none of it counts elsewhere.
-    std::fs::write(Path::new(cgroup).join("cgroup.procs"), "0")
-        .with_context(|| format!("cannot join {cgroup}"))?;
+    if cgroup != "-" {
+        std::fs::write(Path::new(cgroup).join("cgroup.procs"), "0")
+            .with_context(|| format!("cannot join {cgroup}"))?;
+    }
     let number = |at: usize| -> Result<f64> {
         rest.get(at)
             .context(USAGE)?

@@ -37,6 +37,7 @@ pub fn run(steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
             let job = Job {
                 program: &format!("vm-near-quota,{BURSTS},alone"),
                 keep: false,
+                root_disk: None,
                 memory_mib: MEMORY_MIB,
                 clock: Clock::Host,
                 ahead: true,

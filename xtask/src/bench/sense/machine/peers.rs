@@ -39,6 +39,7 @@ pub fn run(release: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()
         let job = Job {
             program: &format!("vm-peers,{WINDOW},{counts}"),
             keep: false,
+            root_disk: None,
             memory_mib: MEMORY_MIB,
             clock: Clock::Instructions,
             ahead: false,
