@@ -14,8 +14,15 @@ use crate::paths;
 pub const PAGE: &str = "docs/kernel-policy.md";
 const BEGIN: &str = "<!-- matrix: written by `cargo xtask vm --write-matrix` -->";
 const END: &str = "<!-- end of matrix -->";
-/// Parts that say how the agent was configured or how busy it is, and not what the kernel can do.
-const NOT_THE_KERNELS: [&str; 5] = ["budget", "coordinator", "limits", "model", "watchdog"];
+/// Parts that say how the agent was configured or how busy the node is, and not what the kernel can do.
+const NOT_THE_KERNELS: [&str; 6] = [
+    "budget",
+    "coordinator",
+    "freeze",
+    "limits",
+    "model",
+    "watchdog",
+];
 /// What stands after the series of the machine that ran natively.
 const NATIVE: &str = " native";
 /// A part that a kernel's column lacks.

@@ -3,6 +3,7 @@
 mod accuracy;
 mod events;
 mod follow;
+mod freeze;
 mod restore;
 pub mod verdict;
 
@@ -129,6 +130,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     follow::run(report, &stage, &agent)?;
     events::run(report, &agent)?;
     parts(report, &agent)?;
+    freeze::run(report, &stage, &agent)?;
     restore::run(report, &stage, agent)
 }
 
