@@ -123,6 +123,7 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("Component", keys(&component)),
         ("FreezeCause", keys(&freeze)),
         ("FreezeReport", keys(&frozen)),
+        ("FreezeRequest", keys(&FreezeRequest::default())),
         ("Link", keys(&link)),
         ("Status", keys(&Status::default())),
         (

@@ -144,6 +144,7 @@ pub const FIELDS: &[Field] = &[
     field("FreezeReport", "cause", "", "why, in the words of who froze; null when not frozen"),
     field("FreezeReport", "file", "", "file that freezes while it is there"),
     field("FreezeReport", "not_kept", "", "why it does not survive a restart of the agent; null when it does"),
+    field("FreezeRequest", "cause", "", "why, one line; may be absent"),
     field("Link", "name", "", "name of the link, e.g. eth0"),
     field("Link", "up", "", "true when it is switched on and has a carrier"),
     field("Link", "speed_mbit_per_s", "Mbit/s", "speed; null where the driver knows none"),
