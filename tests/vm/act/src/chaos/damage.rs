@@ -99,7 +99,7 @@ impl Work for Damaged {
     fn one(&mut self, lane: &mut Lane, at: u32) -> Result<Value> {
         // The originals of this run are not those of the journal: put them as the journal has them.
         lane.originals(0)?;
-        let (cut, at) = (at % 2 == 0, self.byte(at));
+        let (cut, at) = (at.is_multiple_of(2), self.byte(at));
         let mut spoilt = self.journal.clone();
         if cut {
             spoilt.truncate(at);

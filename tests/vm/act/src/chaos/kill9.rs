@@ -11,7 +11,7 @@ use super::way::Way;
 use super::{Work, undone};
 
 /// The longest life: start, first writes, and some seconds of work.
-const LIFE: Duration = Duration::from_secs(5);
+const LIFE: Duration = Duration::from_secs(7);
 
 /// See the module.
 pub struct Kill9;
