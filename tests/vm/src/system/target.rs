@@ -126,9 +126,9 @@ impl Target {
 /// When one cannot be made as it has to be.
 pub fn start_all() -> Result<Stage> {
     image::import().context("make an image")?;
+    // Its name is not what the rule names.
     let mut other = service("other", "CPUAccounting=yes")?;
     other.opted_in = false;
-    // Its name is not what the rule names.
     let targets = vec![
         service("llmos-test-limited", "CPUQuota=150%\nMemoryMax=400M")?,
         service("llmos-test-bare", "")?,
@@ -142,7 +142,7 @@ pub fn start_all() -> Result<Stage> {
     Ok(Stage { targets })
 }
 
-/// A service with these settings; without any, systemd gives it no CPU controller.
+/// A service with these settings. Without any, it has the controllers that others in its slice asked for.
 fn service(name: &'static str, settings: &str) -> Result<Target> {
     let unit = format!("{name}.service");
     let args = STEADY.join(" ");

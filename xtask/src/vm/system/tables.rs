@@ -40,11 +40,13 @@ pub fn workloads(report: &Report) {
 /// Prints what the agent says each container is.
 pub fn identities(report: &Report) {
     let rows: Vec<[String; 4]> = records(report, "identity")
+        .filter(|row| row["container"].is_object())
         .map(|row| {
             let said = &row["container"];
             let short = word(said, "container_id").chars().take(12).collect();
-            let pod = [word(said, "qos_class"), word(said, "pod_uid")].join(" ");
-            let by = [word(said, "runtime"), word(said, "driver")].join(" ");
+            let both = |a: &str, b: &str| [word(said, a), word(said, b)].join(" ");
+            let pod = both("qos_class", "pod_uid").trim().to_owned();
+            let by = both("runtime", "driver").trim().to_owned();
             [word(row, "workload"), short, by, pod]
         })
         .collect();
