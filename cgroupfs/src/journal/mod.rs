@@ -181,16 +181,9 @@ impl Journal {
         text: &str,
         replace: bool,
     ) -> Result<(), JournalError> {
-        let key = Key {
-            inode: cgroup.id,
-            file: file.to_owned(),
-        };
-        let known = self
-            .store
-            .live()
-            .get(&key)
-            .is_some_and(|kept| kept.boot == self.boot);
-        if known && !replace {
+        let key = key(cgroup.id, file);
+        let kept = self.store.live().get(&key);
+        if kept.is_some_and(|kept| kept.boot == self.boot && (!replace || kept.text == text)) {
             return Ok(());
         }
         let original = Original {
@@ -201,12 +194,45 @@ impl Journal {
         self.store.remember(key, original)
     }
 
+    /// The original that is kept of a file.
+    pub(crate) fn original(&self, id: u64, file: &str) -> Option<&str> {
+        let key = key(id, file);
+        self.store.live().get(&key).map(|kept| kept.text.as_str())
+    }
+
+    /// Keeps another original of a file of which one is kept; nothing happens else.
+    pub(crate) fn replace_original(
+        &mut self,
+        id: u64,
+        file: &str,
+        text: &str,
+    ) -> Result<(), JournalError> {
+        let key = key(id, file);
+        match self.store.live().get(&key) {
+            Some(kept) if kept.text != text => {
+                let text = text.to_owned();
+                let original = Original {
+                    text,
+                    ..kept.clone()
+                };
+                self.store.remember(key, original)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops a file's original, so that nothing is ever put back there.
+    pub(crate) fn drop_original(&mut self, id: u64, file: &str) -> Result<(), JournalError> {
+        let key = key(id, file);
+        if self.store.live().contains_key(&key) {
+            self.store.done(&[key])?;
+        }
+        Ok(())
+    }
+
     /// Are originals of this cgroup kept?
     pub(crate) fn keeps(&self, id: u64) -> bool {
-        let from = Key {
-            inode: id,
-            file: String::new(),
-        };
+        let from = key(id, "");
         self.store
             .live()
             .range(from..)
@@ -243,6 +269,11 @@ impl Journal {
         self.store.done(&done)?;
         Ok(report)
     }
+}
+
+fn key(inode: u64, file: &str) -> Key {
+    let file = file.to_owned();
+    Key { inode, file }
 }
 
 fn boot_id() -> Result<String, JournalError> {
