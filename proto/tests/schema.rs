@@ -50,6 +50,14 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         kind: String::new(),
         count: 0,
     };
+    let handed_over = HandedOver {
+        cgroup: String::new(),
+        knob: String::new(),
+        class: String::new(),
+        by_policy: false,
+        for_s: 0.0,
+        left_s: None,
+    };
     let horizon = HorizonForecast {
         ticks: 0,
         q50: 0.0,
@@ -104,6 +112,7 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("Lost", keys(&lost)),
         ("Program", keys(&program)),
         ("EventCount", keys(&events)),
+        ("HandedOver", keys(&handed_over)),
         ("Component", keys(&component)),
         ("Link", keys(&link)),
         ("Status", keys(&Status::default())),
