@@ -15,7 +15,14 @@ pub const PAGE: &str = "docs/kernel-policy.md";
 const BEGIN: &str = "<!-- matrix: written by `cargo xtask vm --write-matrix` -->";
 const END: &str = "<!-- end of matrix -->";
 /// Parts that say how the agent was configured or how busy it is, and not what the kernel can do.
-const NOT_THE_KERNELS: [&str; 5] = ["budget", "coordinator", "limits", "model", "watchdog"];
+const NOT_THE_KERNELS: [&str; 6] = [
+    "budget",
+    "coordinator",
+    "limits",
+    "model",
+    "watch.limits",
+    "watchdog",
+];
 /// What stands after the series of the machine that ran natively.
 const NATIVE: &str = " native";
 /// A part that a kernel's column lacks.
