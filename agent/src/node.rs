@@ -160,6 +160,10 @@ impl Node {
 
     /// Takes in what the kernel announced through a file.
     pub fn announced(&mut self, event: &WatchEvent) {
+        if let WatchEvent::LimitFile { cgroup, knob, at } = *event {
+            self.applier.look(at, cgroup, knob);
+            return;
+        }
         self.tally.watch(event);
         tracing::debug!(?event, "announced");
         self.raise_memory(event);
@@ -183,7 +187,9 @@ impl Node {
             let opted_in = tree.iter().filter(|k| self.config.policy_for(&k.path).1);
             watches.prefer(opted_in.map(|known| known.id));
         }
+        watches.hold_limits(self.applier.held_files());
         self.watch_health = watches.health().into();
+        self.watch_health.extend(watches.limits_health());
     }
 
     /// One tick of the loop.
@@ -349,10 +355,12 @@ impl Node {
             let Some(known) = self.sensor.tree().get(s.id) else {
                 continue;
             };
-            let managed = self.managed_by(&known.path).is_some();
+            let policy = self.managed_by(&known.path).cloned();
+            let managed = policy.is_some();
+            let policy = policy.as_ref();
             let outcomes = self
                 .applier
-                .apply(now, &known.path, managed, &s.limits, &r.decisions);
+                .apply(now, &known.path, policy, &s.limits, &r.decisions);
             for (decision, outcome) in r.decisions.iter().zip(outcomes) {
                 decisions.push(show::decision(decision, &known.path, at_unix_ms, outcome));
             }
@@ -398,11 +406,15 @@ impl Node {
         }
     }
 
-    /// The policy of a workload that may be written to: a rule opts it in, and it is not the agent.
+    /// The policy of a workload that may be written to: a rule opts it in, and it is neither the agent
+    /// nor its watchdog.
     fn managed_by(&self, path: &str) -> Option<&Policy> {
         let (policy, opted_in) = self.config.policy_for(path);
-        let own = self.identity.own_cgroup.as_deref() == Some(path);
-        (opted_in && !own).then_some(policy)
+        let own = [
+            self.identity.own_cgroup.as_deref(),
+            self.applier.watchdog_cgroup(),
+        ];
+        (opted_in && !own.contains(&Some(path))).then_some(policy)
     }
 
     /// The node's own use, as a rate over the last tick.

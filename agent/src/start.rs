@@ -165,7 +165,11 @@ fn starting(config: &Config, identity: &Identity) -> llmos_proto::status::Status
 /// Files are watched where events are wanted. A trigger makes the removal of its cgroup some
 /// milliseconds slower, so only an agent that acts on cgroups sets triggers on them.
 fn watch_settings(config: &Config) -> Settings {
-    let default = Settings::default();
+    let mut default = Settings::default();
+    if config.mode == Mode::Observe {
+        // It has none.
+        default.limit_files = 0;
+    }
     if config.probes.events {
         return match config.mode {
             Mode::Enforce => default,

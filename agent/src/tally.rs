@@ -59,6 +59,8 @@ impl Tally {
                 self.add("memory-max", new.max.unwrap_or(0));
                 self.add("memory-oom", new.oom.unwrap_or(0));
             }
+            // Most are our own writes; what others do is counted where it is told apart.
+            WatchEvent::LimitFile { .. } => {}
         }
     }
 

@@ -48,6 +48,11 @@ impl Dir {
         }))
     }
 
+    /// Where it was seen.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Path of one of its files, for messages only.
     pub(crate) fn display(&self, file: &str) -> PathBuf {
         self.path.join(file)

@@ -35,4 +35,4 @@ pub use read::{
 };
 pub use root::{Controllers, Layout, Root, RootError};
 pub use walk::{Entry, Walk, WalkError, find_by_id, walk};
-pub use write::{LimitWriter, SetError, SetReport, WritePermit, quantise};
+pub use write::{LimitWriter, Look, SetError, SetReport, WritePermit, quantise};

@@ -13,7 +13,7 @@ pub(crate) const TOP: [&str; 8] = [
 ];
 
 /// Keys of `[policy]`, which each `[[workload]]` may set too.
-pub(crate) const POLICY: [&str; 26] = [
+pub(crate) const POLICY: [&str; 28] = [
     "preset",
     "hands_off",
     "cpu_floor_cores",
@@ -40,6 +40,8 @@ pub(crate) const POLICY: [&str; 26] = [
     "memory_stall_veto",
     "oom_bump",
     "oom_half_life_s",
+    "on_foreign_change",
+    "hand_over_s",
 ];
 
 /// Sections and their keys.

@@ -1,7 +1,7 @@
 //! The policy numbers: their keys, their bounds, and how a rule overrides them.
 
 use llmos_engine::forecast::QUANTILES;
-use llmos_engine::policy::{Policy, Preset};
+use llmos_engine::policy::{OnForeignChange, Policy, Preset};
 use llmos_engine::units::{Bytes, Cores};
 use serde::Deserialize;
 
@@ -39,6 +39,8 @@ pub(crate) struct RawPolicy {
     memory_stall_veto: Option<f64>,
     oom_bump: Option<f64>,
     oom_half_life_s: Option<f64>,
+    on_foreign_change: Option<String>,
+    hand_over_s: Option<f64>,
 }
 
 impl RawPolicy {
@@ -92,6 +94,11 @@ impl RawPolicy {
             ],
         );
         let bytes = |size: Option<Size>| size.map(|size| Bytes(size.0));
+        let mut check = Check {
+            place,
+            origins,
+            errors,
+        };
         let policy = Policy {
             hands_off: self.hands_off.unwrap_or(base.hands_off),
             canary: base.canary,
@@ -121,11 +128,11 @@ impl RawPolicy {
             memory_stall_veto: self.memory_stall_veto.unwrap_or(base.memory_stall_veto),
             oom_bump: self.oom_bump.unwrap_or(base.oom_bump),
             oom_half_life_s: self.oom_half_life_s.unwrap_or(base.oom_half_life_s),
-        };
-        let mut check = Check {
-            place,
-            origins,
-            errors,
+            on_foreign_change: match self.on_foreign_change.as_deref() {
+                Some(word) => check.on_foreign_change(word),
+                None => base.on_foreign_change,
+            },
+            hand_over_s: self.hand_over_s.unwrap_or(base.hand_over_s),
         };
         check.policy(&policy);
         policy
@@ -181,7 +188,19 @@ pub(crate) fn printed(policy: &Policy) -> Vec<(&'static str, Option<String>)> {
         ("memory_stall_veto", number(policy.memory_stall_veto)),
         ("oom_bump", number(policy.oom_bump)),
         ("oom_half_life_s", number(policy.oom_half_life_s)),
+        (
+            "on_foreign_change",
+            Some(format!("\"{}\"", word(policy.on_foreign_change))),
+        ),
+        ("hand_over_s", number(policy.hand_over_s)),
     ]
+}
+
+fn word(answer: OnForeignChange) -> &'static str {
+    match answer {
+        OnForeignChange::Reapply => "reapply",
+        OnForeignChange::Yield => "yield",
+    }
 }
 
 struct Check<'a> {
@@ -260,6 +279,17 @@ impl Check<'_> {
         self.between("warmup_s", policy.warmup_s, 0.0, YEAR_S);
         self.between("stale_s", policy.stale_s, 1.0, YEAR_S);
         self.between("oom_half_life_s", policy.oom_half_life_s, 1.0, YEAR_S);
+        self.between("hand_over_s", policy.hand_over_s, 60.0, f64::INFINITY);
+    }
+
+    fn on_foreign_change(&mut self, said: &str) -> OnForeignChange {
+        let all = [OnForeignChange::Reapply, OnForeignChange::Yield];
+        let known = all.into_iter().find(|known| word(*known) == said);
+        if known.is_none() {
+            let expected = all.map(|known| format!("\"{}\"", word(known))).join(" or ");
+            self.wrong("on_foreign_change", format!("{said:?}"), expected);
+        }
+        known.unwrap_or_default()
     }
 
     /// A margin between its bounds, all of them sane.

@@ -47,7 +47,13 @@ mod tests {
             assert!(errors.is_empty(), "{name}: {errors:?}");
             for (file, engine) in printed(&read).iter().zip(printed(&preset.policy())) {
                 // The same in all presets.
-                let common = ["hands_off", "hysteresis", "stale_s"];
+                let common = [
+                    "hands_off",
+                    "hysteresis",
+                    "stale_s",
+                    "on_foreign_change",
+                    "hand_over_s",
+                ];
                 assert!(
                     *file == engine,
                     "{name}: {file:?}, the engine has {engine:?}"

@@ -209,7 +209,7 @@ fn workloads_of_a_rule_with_canaries_are_alike_and_no_others() {
 #[test]
 fn what_is_shown_is_a_config_file_that_means_the_same() {
     let file = "mode = \"enforce\"\n[policy]\nmemory_floor = 33554432\ncpu_ceiling_cores = 3\n\
-                [[workload]]\nmatch = \"a/*\"\nenforce = true\ncpu_margin = 0.5\n";
+                on_foreign_change = \"yield\"\nhand_over_s = inf\n[[workload]]\nmatch = \"a/*\"\nenforce = true\ncpu_margin = 0.5\n";
     let first = Home::new(file).load().unwrap();
     let second = Home::new(&first.show()).load().unwrap();
     let plain = |config: &Config| -> Vec<String> {
@@ -335,6 +335,15 @@ fn values_out_of_bounds_are_told_with_what_was_expected() {
             "[policy]\nmemory_floor = \"2GiB\"\nmemory_ceiling = \"1GiB\"",
             "policy.memory_ceiling = \"1GiB\" (agent.toml line 3): expected at least \
              memory_floor, which is \"2GiB\"",
+        ),
+        (
+            "[policy]\non_foreign_change = \"fight\"",
+            "policy.on_foreign_change = \"fight\" (agent.toml line 2): expected \"reapply\" or \
+             \"yield\"",
+        ),
+        (
+            "[policy]\nhand_over_s = 5",
+            "policy.hand_over_s = 5 (agent.toml line 2): expected 60 to inf",
         ),
         (
             "cgroup_root = \"sys\"",

@@ -95,6 +95,8 @@ fn status_shows_the_node_and_each_part_with_its_cause() {
         "0.4 % of one CPU, 30.0 MiB of memory",
         "2, 1 managed, 1 limits changed now",
         "frozen     no limit is lowered: all tasks stalled for input and output 61.0 % of the time",
+        "others     changed limits of ours: 2 systemd_reload; left to them: cpu.max of \
+         system.slice/cron.service for 10 min 0 s more",
         "3 at ring buffer",
         "probe.cpu      healthy      sched_switch",
         "probe.network  degraded     no egress program: EPERM",

@@ -105,6 +105,13 @@ pub struct Status {
     pub lost: Vec<Lost>,
     /// Limits that differ from their originals now.
     pub limits_held: u64,
+    /// Changes of limits of ours by somebody else since the agent started, by who it seems to have
+    /// been: `systemd_reload`, `runtime_update`, `another_writer`, `unknown`.
+    #[serde(default)]
+    pub limit_changes_by_others: Vec<EventCount>,
+    /// Limits that are left to somebody else who changes them.
+    #[serde(default)]
+    pub handed_over: Vec<HandedOver>,
     /// CPU in use on the whole node, in cores.
     pub node_cpu_used_cores: Option<f64>,
     /// Memory in use on the whole node (total less available), in bytes.
@@ -189,6 +196,23 @@ pub struct Program {
     pub runs_per_s: f64,
     /// Mean time of a run in nanoseconds, that of taking it included.
     pub ns_per_run: f64,
+}
+
+/// A limit that is left to somebody else who changes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// Path of the cgroup below the root.
+    pub cgroup: String,
+    /// Which limit, e.g. `cpu.max`.
+    pub knob: String,
+    /// Who changed it last, as in `limit_changes_by_others`.
+    pub class: String,
+    /// At the first change, because the policy says `yield`; else since they insisted.
+    pub by_policy: bool,
+    /// Seconds since it was left to them.
+    pub for_s: f64,
+    /// Seconds until it may be set again; absent: not before the agent starts again.
+    pub left_s: Option<f64>,
 }
 
 /// A count of events of one kind.
@@ -384,7 +408,7 @@ pub struct Workload {
     /// Short name for people.
     pub name: String,
     /// The container and the pod that it is; absent where it is none.
-    pub container: Option<Container>,
+    pub container: Option<Box<Container>>,
     /// Opted in to enforcement.
     pub managed: bool,
     /// What sets its limits: `systemd` where it is a unit, else `cgroupfs`.

@@ -64,6 +64,14 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         kind: String::new(),
         count: 0,
     };
+    let handed_over = HandedOver {
+        cgroup: String::new(),
+        knob: String::new(),
+        class: String::new(),
+        by_policy: false,
+        for_s: 0.0,
+        left_s: None,
+    };
     let horizon = HorizonForecast {
         ticks: 0,
         q50: 0.0,
@@ -82,7 +90,7 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         id: String::new(),
         cgroup: String::new(),
         name: String::new(),
-        container: Some(Container::default()),
+        container: Some(Box::default()),
         managed: false,
         actuator: "cgroupfs".into(),
         seen_s: 0.0,
@@ -120,6 +128,7 @@ fn objects() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("Lost", keys(&lost)),
         ("Program", keys(&program)),
         ("EventCount", keys(&events)),
+        ("HandedOver", keys(&handed_over)),
         ("Component", keys(&component)),
         ("FreezeCause", keys(&freeze)),
         ("FreezeReport", keys(&frozen)),

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use llmos_cgroupfs::{CgroupRef, JournalError, LimitWriter, SetError, Unwritable};
+use llmos_cgroupfs::{CgroupRef, JournalError, LimitWriter, Look, SetError, Unwritable};
 use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::policy::Policy;
 use llmos_engine::sample::Limits;
 use llmos_engine::units::{CgroupId, Timestamp};
 
-use super::guard::{Guard, Trouble};
+use super::foreign::Class;
+use super::guard::{Guard, HandedOver, Trouble};
 use super::hierarchy::Hierarchy;
 use super::lease::Lease;
 use super::log_report;
 use super::order::order;
 use super::outcome::Outcome;
+use super::truce::{LimitFile, Terms, Truce};
 use super::units::Units;
 use crate::freeze::Verdict;
 
@@ -21,6 +24,8 @@ use crate::freeze::Verdict;
 const MISSED_TICKS: u64 = 3;
 /// Why a workload waits whose unit has not got its own limits back yet.
 const STALE: &str = "systemd takes back what an earlier cgroup of this unit had";
+/// What a write waits for that is not made.
+const LEFT_TO_OTHERS: &str = "left to somebody else who changes it";
 
 /// The state between ticks.
 #[derive(Debug)]
@@ -32,13 +37,16 @@ pub(super) struct Enforcer {
     units: Units,
     workloads: BTreeMap<u64, Workload>,
     tick: (Timestamp, u64),
-    /// Changes by somebody else since the start.
-    drifts: u64,
+    truce: Truce,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Workload {
+    path: String,
+    terms: Terms,
     seen: u64,
+    /// Has a tick applied something since the last takeover?
+    ticked: bool,
     guards: BTreeMap<Knob, Guard>,
 }
 
@@ -58,7 +66,7 @@ impl Enforcer {
             lease: Lease::new(state_dir),
             workloads: BTreeMap::new(),
             tick: (Timestamp(0), 0),
-            drifts: 0,
+            truce: Truce::default(),
         }
     }
 
@@ -66,7 +74,11 @@ impl Enforcer {
     pub(super) fn tick(&mut self, now: Timestamp) {
         self.hierarchy.look(now);
         if self.lease.tick(&mut self.writer) {
-            self.workloads.clear();
+            self.truce.begin_anew();
+            for workload in self.workloads.values_mut() {
+                workload.ticked = false;
+                workload.guards.values_mut().for_each(Guard::begin_anew);
+            }
             self.units.clear();
         }
         let still = self.is_still();
@@ -122,12 +134,18 @@ impl Enforcer {
         &mut self,
         now: Timestamp,
         cgroup: CgroupRef<'_>,
+        policy: &Policy,
         limits: &Limits,
         decisions: &[Decision],
     ) -> Vec<Outcome> {
         self.begin(now);
-        let mut workload = self.workloads.remove(&cgroup.id).unwrap_or_default();
-        workload.seen = self.tick.1;
+        let known = self.workloads.remove(&cgroup.id);
+        let mut workload = Workload {
+            terms: Terms::of(policy),
+            seen: self.tick.1,
+            ticked: true,
+            ..known.unwrap_or_else(|| Workload::new(cgroup.path, policy))
+        };
         if self.units.is_stale(cgroup) {
             self.units.wait(cgroup);
             self.workloads.insert(cgroup.id, workload);
@@ -139,9 +157,8 @@ impl Enforcer {
         let (mut high_is_down, mut burst_is_down) = (true, true);
         for at in order(decisions) {
             let decision = &decisions[at];
-            let guard = workload.guards.entry(decision.knob).or_default();
             if !mended {
-                self.note_drift(now, cgroup, decision.knob, limits, guard);
+                self.note_drift(now, cgroup.id, decision.knob, limits, &mut workload);
             }
             let falls = decision.action == Action::Lower;
             outcomes[at] = match decision.knob {
@@ -151,7 +168,7 @@ impl Enforcer {
                 Knob::CpuMax if falls && !burst_is_down => {
                     Outcome::Waiting("cpu.max.burst could not be lowered first")
                 }
-                _ => self.one(now, cgroup, decision, guard),
+                _ => self.one(now, cgroup, decision, &mut workload),
             };
             let done = matches!(
                 outcomes[at],
@@ -182,11 +199,16 @@ impl Enforcer {
         if self.units.is_stale(cgroup) {
             return Outcome::Waiting(STALE);
         }
-        let Some(mut workload) = self.workloads.remove(&cgroup.id) else {
+        let ticked = self.workloads.get(&cgroup.id).is_some_and(|w| w.ticked);
+        let Some(mut workload) = self.workloads.remove(&cgroup.id).filter(|_| ticked) else {
             return Outcome::Waiting("the tick comes first");
         };
-        let guard = workload.guards.entry(decision.knob).or_default();
-        let outcome = self.one(now, cgroup, decision, guard);
+        let guard = workload.guards.get(&decision.knob);
+        if guard.is_some_and(|guard| guard.theirs().is_some()) {
+            // They may have set yet another value, which is to be waited for as well.
+            self.look_at(now, cgroup.id, decision.knob, &mut workload);
+        }
+        let outcome = self.one(now, cgroup, decision, &mut workload);
         if outcome != Outcome::Gone {
             self.workloads.insert(cgroup.id, workload);
         }
@@ -199,8 +221,9 @@ impl Enforcer {
         if self.hierarchy.closed().is_some() {
             return;
         }
-        self.workloads.remove(&id.0);
-        if self.writer.holds(id.0) {
+        self.truce.forget(id.0, None);
+        // Also where all that was held is left to others: opted in again, it begins anew.
+        if self.workloads.remove(&id.0).is_some() || self.writer.holds(id.0) {
             self.restore(id.0, "no longer opted in");
         }
     }
@@ -216,14 +239,44 @@ impl Enforcer {
         }
     }
 
+    /// When the last tick was.
+    pub(super) fn now(&self) -> Timestamp {
+        self.tick.0
+    }
+
     /// Number of files that hold a limit of ours.
     pub(super) fn held(&self) -> usize {
         self.writer.held()
     }
 
+    /// Takes in that a file may have been changed: looks at once, and writes nothing.
+    pub(super) fn look(&mut self, now: Timestamp, id: CgroupId, knob: Knob) {
+        if let Some(mut workload) = self.workloads.remove(&id.0) {
+            self.look_at(now, id.0, knob, &mut workload);
+            self.workloads.insert(id.0, workload);
+        }
+    }
+
+    /// The writer, to ask what it holds.
+    pub(super) fn writer(&self) -> &LimitWriter {
+        &self.writer
+    }
+
     /// Changes by somebody else since the start.
-    pub(super) fn drifts(&self) -> u64 {
-        self.drifts
+    pub(super) fn truce(&self) -> &Truce {
+        &self.truce
+    }
+
+    /// Files that are left to somebody else: path of the cgroup, which file, since when, and for how
+    /// many seconds.
+    pub(super) fn handed_over(&self) -> impl Iterator<Item = (&str, Knob, HandedOver, f64)> {
+        self.workloads.values().flat_map(|workload| {
+            let guards = workload.guards.iter();
+            guards.filter_map(move |(knob, guard)| {
+                let handed = guard.handed_over()?;
+                Some((&*workload.path, *knob, handed, workload.terms.hand_over_s))
+            })
+        })
     }
 
     /// Files in trouble at the last tick: changed by others, and not writable.
@@ -242,7 +295,8 @@ impl Enforcer {
         (foreign, troubles.len() - foreign)
     }
 
-    /// At the first call of a tick: forgets what has not been seen for a while.
+    /// At the first call of a tick: forgets what has not been seen for a while, and hands over what
+    /// others insist on.
     fn begin(&mut self, now: Timestamp) {
         if now == self.tick.0 {
             return;
@@ -261,6 +315,30 @@ impl Enforcer {
             self.workloads.remove(&id);
             self.restore(id, "workload left");
         }
+        self.settle(now);
+    }
+
+    /// Takes in who changed what, now that it is known.
+    fn settle(&mut self, now: Timestamp) {
+        for (change, class) in self.truce.decided(now) {
+            let workload = self.workloads.get_mut(&change.cgroup);
+            let guard = workload.and_then(|w| w.guards.get_mut(&change.knob));
+            if let Some(guard) = guard
+                && guard.decided(change.at, class)
+            {
+                self.truce.quarrel(change.cgroup, change.knob);
+            }
+        }
+        for (id, knob) in self.truce.due() {
+            let Some(workload) = self.workloads.get_mut(&id) else {
+                self.truce.forget(id, None);
+                continue;
+            };
+            let path = &workload.path;
+            let file = LimitFile { id, path, knob };
+            let guard = workload.guards.entry(knob).or_default();
+            self.truce.hand_over(now, file, guard, &mut self.writer);
+        }
     }
 
     fn restore(&mut self, id: u64, why: &str) {
@@ -271,30 +349,40 @@ impl Enforcer {
         }
     }
 
+    /// Compares what the walk has read with what was written last. What looks like a change is looked
+    /// at again: the walk may be older than a write of ours.
     fn note_drift(
         &mut self,
         now: Timestamp,
-        cgroup: CgroupRef<'_>,
+        id: u64,
         knob: Knob,
         limits: &Limits,
-        guard: &mut Guard,
+        workload: &mut Workload,
     ) {
         let Some(value) = in_force(limits, knob) else {
             return;
         };
-        // A takeover is nobody else's change.
-        let foreign = self.writer.is_foreign(cgroup.id, knob, value) && !self.writer.is_fenced();
-        if guard.observe_foreign(now, foreign) {
-            self.drifts += 1;
-            let ours = self.writer.last_written(cgroup.id, knob);
-            tracing::warn!(
-                cgroup = cgroup.path,
-                file = knob.file(),
-                ?ours,
-                found = value,
-                "somebody else changed a limit"
-            );
+        let known = workload.guards.get(&knob).and_then(Guard::theirs);
+        if known.is_some() || self.writer.is_foreign(id, knob, value) {
+            self.look_at(now, id, knob, workload);
         }
+    }
+
+    fn look_at(&mut self, now: Timestamp, id: u64, knob: Knob, workload: &mut Workload) {
+        match self.writer.look(id, knob) {
+            Ok(Some(look)) => self.saw(now, id, knob, look, workload),
+            Ok(None) => {}
+            // Gone, or just being written; the next tick sees.
+            Err(error) => tracing::debug!(%error, "a limit cannot be looked at"),
+        }
+    }
+
+    fn saw(&mut self, now: Timestamp, id: u64, knob: Knob, look: Look, workload: &mut Workload) {
+        let path = &workload.path;
+        let file = LimitFile { id, path, knob };
+        let guard = workload.guards.entry(knob).or_default();
+        let state = (guard, workload.terms);
+        self.truce.saw(now, file, look, state, &mut self.writer);
     }
 
     fn one(
@@ -302,7 +390,7 @@ impl Enforcer {
         now: Timestamp,
         cgroup: CgroupRef<'_>,
         decision: &Decision,
-        guard: &mut Guard,
+        workload: &mut Workload,
     ) -> Outcome {
         if decision.action == Action::Hold {
             return Outcome::Held;
@@ -310,12 +398,26 @@ impl Enforcer {
         if let Some(refusal) = self.refusal(decision.knob, decision.action) {
             return refusal;
         }
+        let knob = decision.knob;
+        let hand_over_s = workload.terms.hand_over_s;
+        let guard = workload.guards.entry(knob).or_default();
+        if guard.take_back(now, hand_over_s) {
+            self.writer.take_back(cgroup.id, knob);
+        }
+        if guard.handed_over().is_some() {
+            return Outcome::Waiting(LEFT_TO_OTHERS);
+        }
         match guard.wait(now) {
-            Some(Trouble::Foreign) => return Outcome::Waiting("somebody else changed it"),
+            Some(Trouble::Foreign) => return Outcome::Waiting(guard.class().waits_for()),
             Some(Trouble::Failed) => return Outcome::Waiting("the last write failed"),
             None => {}
         }
-        match self.writer.set(cgroup, decision.knob, decision.to) {
+        // Only a change that was seen, and waited for, is written over.
+        let written = match guard.theirs() {
+            Some(_) => self.writer.set(cgroup, knob, decision.to),
+            None => self.writer.set_unless_foreign(cgroup, knob, decision.to),
+        };
+        match written {
             Ok(report) => {
                 guard.written();
                 if report.written {
@@ -331,6 +433,12 @@ impl Enforcer {
             }
             // The next tick begins anew.
             Err(SetError::Fenced(_)) => Outcome::Waiting("the limits were taken over"),
+            // Not seen before. It may be the burst credit, which has to go down before a quota.
+            Err(SetError::Foreign { knob, .. }) => {
+                self.look_at(now, cgroup.id, knob, workload);
+                Outcome::Waiting(Class::Unknown.waits_for())
+            }
+            Err(SetError::HandedOver(_)) => Outcome::Waiting(LEFT_TO_OTHERS),
             // Use changes by the moment, so the next tick may try again.
             Err(error @ SetError::WouldKill { .. }) => Outcome::Failed(error.to_string()),
             Err(error) => {
@@ -340,6 +448,18 @@ impl Enforcer {
                 }
                 Outcome::Failed(error.to_string())
             }
+        }
+    }
+}
+
+impl Workload {
+    fn new(path: &str, policy: &Policy) -> Self {
+        Self {
+            path: path.to_owned(),
+            terms: Terms::of(policy),
+            seen: 0,
+            ticked: false,
+            guards: BTreeMap::new(),
         }
     }
 }

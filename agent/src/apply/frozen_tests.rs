@@ -6,7 +6,7 @@ use llmos_engine::decide::{Action, Knob};
 use llmos_engine::units::Timestamp;
 use llmos_proto::status::Health;
 
-use super::tests::{Machine, all};
+use super::tests::{Machine, all, managed};
 use super::{Applier, Outcome};
 use crate::freeze::{Cause, Verdict};
 
@@ -57,7 +57,7 @@ fn a_workload_that_is_opted_out_while_frozen_gets_its_limits_back() {
     machine.apply(&mut applier, 1, &all(&machine));
     switched(&mut applier, Some("why"));
     let now = Timestamp(2_000_000_000);
-    applier.apply(now, "jobs/a", false, &machine.limits(), &all(&machine));
+    applier.apply(now, "jobs/a", None, &machine.limits(), &all(&machine));
     assert!(machine.is_as_it_was());
 }
 
@@ -108,7 +108,7 @@ fn a_hierarchy_that_goes_away_is_one_state_and_its_limits_are_not_forgotten() {
     for second in 2..8 {
         tick(&mut applier, second);
         let now = Timestamp(second * 1_000_000_000);
-        let outcomes = applier.apply(now, "jobs/a", true, &limits, &lower);
+        let outcomes = applier.apply(now, "jobs/a", managed(), &limits, &lower);
         assert_eq!(outcomes, ["waiting: the cgroup v2 hierarchy is not there"]);
     }
     let component = applier.component();
@@ -123,7 +123,7 @@ fn a_hierarchy_that_goes_away_is_one_state_and_its_limits_are_not_forgotten() {
         tick(&mut applier, second);
     }
     let now = Timestamp(15_500_000_000);
-    applier.apply(now, "jobs/a", false, &limits, &lower);
+    applier.apply(now, "jobs/a", None, &limits, &lower);
     assert_eq!(applier.held(), 3);
 
     fs::remove_dir(machine.root()).unwrap();

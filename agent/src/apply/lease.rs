@@ -7,9 +7,12 @@ use llmos_cgroupfs::{JournalError, LimitWriter, watchdog};
 use llmos_proto::status::{Component, Health};
 
 use super::log_report;
+use crate::host::facts;
 
 /// Ticks between two looks for a watchdog.
 const LOOK_EVERY: u64 = 5;
+/// Ticks between two looks at where it runs; a multiple of those.
+const HOUSE_EVERY: u64 = 60;
 /// How long the loop may stand still for one who is just restoring; else the next tick tries again.
 const WAIT_AT_TICK: Duration = Duration::from_millis(50);
 /// The same at the stop, where nothing else waits.
@@ -27,17 +30,22 @@ pub(super) struct Lease {
     /// Why nothing may be written now.
     trouble: Option<String>,
     watchdog: Result<Option<String>, String>,
+    /// The watchdog whose cgroup was looked up, and that cgroup.
+    housed: Option<(String, Option<String>)>,
 }
 
 impl Lease {
     pub(super) fn new(state_dir: PathBuf) -> Self {
-        Self {
+        let mut lease = Self {
             watchdog: find(&state_dir),
             state_dir,
             ticks: 0,
             taken: (0, String::new()),
             trouble: None,
-        }
+            housed: None,
+        };
+        lease.house();
+        lease
     }
 
     /// Renews the lease. True when the limits were taken over, and all that was known of earlier
@@ -46,6 +54,7 @@ impl Lease {
         self.ticks += 1;
         if self.ticks.is_multiple_of(LOOK_EVERY) {
             self.watchdog = find(&self.state_dir);
+            self.house();
         }
         match writer.renew() {
             Ok(()) => {
@@ -61,6 +70,23 @@ impl Lease {
                 false
             }
         }
+    }
+
+    /// Looks up the cgroup of another watchdog than before, and now and then of the same one.
+    fn house(&mut self) {
+        let Ok(Some(pid)) = &self.watchdog else {
+            self.housed = None;
+            return;
+        };
+        let known = self.housed.as_ref().is_some_and(|(of, _)| of == pid);
+        if !known || self.ticks.is_multiple_of(HOUSE_EVERY) {
+            self.housed = Some((pid.clone(), facts::cgroup_of(pid)));
+        }
+    }
+
+    /// The cgroup in which the watchdog runs.
+    pub(super) fn watchdog_cgroup(&self) -> Option<&str> {
+        self.housed.as_ref()?.1.as_deref()
     }
 
     /// Before the last restore: takes in that the limits were taken over.

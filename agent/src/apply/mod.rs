@@ -1,20 +1,24 @@
 //! Turns decisions into writes: only in mode `enforce`, only for opted-in workloads, and undone
 //! when the agent stops, when a workload is no longer opted in, after a crash, and by a watchdog when
-//! the agent does not answer.
+//! the agent does not answer. With others who change the same limits there is a truce (`truce`,
+//! `guard`, `foreign`).
 //!
 //! Invariant: in mode `observe` there is no writer. What an earlier run left behind is restored in
 //! every mode.
 
 mod enforce;
+mod foreign;
 #[cfg(test)]
 mod frozen_tests;
 mod guard;
 mod hierarchy;
 mod lease;
 mod order;
+mod others;
 mod outcome;
 #[cfg(test)]
 mod tests;
+mod truce;
 mod units;
 
 use llmos_cgroupfs::{
@@ -22,13 +26,15 @@ use llmos_cgroupfs::{
     restore_all_on,
 };
 use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::policy::Policy;
 use llmos_engine::sample::Limits;
-use llmos_engine::units::Timestamp;
+use llmos_engine::units::{CgroupId, Timestamp};
 use llmos_proto::status::{Component, Health};
 
 use crate::config::Config;
 use crate::freeze::Verdict;
 use enforce::Enforcer;
+pub use foreign::Class;
 pub use outcome::Outcome;
 use units::{Units, Which};
 
@@ -130,31 +136,31 @@ impl Applier {
     }
 
     /// Applies the decisions for one workload at one tick; an outcome for each, in their order.
-    /// `managed` says whether a rule opts it in, `limits` are those in force before.
+    /// `managed` is the policy of one that a rule opts in, `limits` are those in force before.
     pub fn apply(
         &mut self,
         now: Timestamp,
         path: &str,
-        managed: bool,
+        managed: Option<&Policy>,
         limits: &Limits,
         decisions: &[Decision],
     ) -> Vec<String> {
         let Some(first) = decisions.first() else {
             return Vec::new();
         };
-        let outcomes = match &mut self.enforcer {
-            Some(enforcer) if managed => {
+        let outcomes = match (&mut self.enforcer, managed) {
+            (Some(enforcer), Some(policy)) => {
                 let cgroup = CgroupRef {
                     path,
                     id: first.workload.0,
                 };
-                enforcer.apply(now, cgroup, limits, decisions)
+                enforcer.apply(now, cgroup, policy, limits, decisions)
             }
-            Some(enforcer) => {
+            (Some(enforcer), None) => {
                 enforcer.release(now, first.workload);
                 decisions.iter().map(not_written).collect()
             }
-            None => decisions.iter().map(not_written).collect(),
+            (None, _) => decisions.iter().map(not_written).collect(),
         };
         outcomes.iter().map(ToString::to_string).collect()
     }
@@ -171,6 +177,13 @@ impl Applier {
         }
     }
 
+    /// Takes in that a limit file of ours may have been changed. Costs one read if it was not.
+    pub fn look(&mut self, now: Timestamp, id: CgroupId, knob: Knob) {
+        if let Some(enforcer) = &mut self.enforcer {
+            enforcer.look(now, id, knob);
+        }
+    }
+
     /// Restores the originals of all limits. Does nothing in mode `observe`.
     pub fn stop(&mut self) {
         if let Some(enforcer) = &mut self.enforcer {
@@ -182,12 +195,6 @@ impl Applier {
     #[must_use]
     pub fn held(&self) -> usize {
         self.enforcer.as_ref().map_or(0, Enforcer::held)
-    }
-
-    /// Times since the start that somebody else changed a limit of ours.
-    #[must_use]
-    pub fn drifts(&self) -> u64 {
-        self.enforcer.as_ref().map_or(0, Enforcer::drifts)
     }
 
     /// How it is, for the status.
@@ -250,27 +257,32 @@ impl Applier {
             let cause = format!("{held} limits in force; {trouble}");
             return (Health::Degraded, cause);
         }
-        match (missing, enforcer.troubles()) {
-            (Some(missing), _) => {
-                let state = if held == 0 {
-                    Health::Unsupported
-                } else {
-                    Health::Degraded
-                };
-                (
-                    state,
-                    format!("the cgroup v2 hierarchy offers no {missing}"),
-                )
-            }
-            (None, (0, 0)) => (Health::Healthy, format!("{held} limits in force")),
-            (None, (foreign, failed)) => (
-                Health::Degraded,
-                format!(
-                    "{held} limits in force, {foreign} changed by somebody else, \
-                     {failed} could not be written"
-                ),
-            ),
+        if let Some(missing) = missing {
+            let state = if held == 0 {
+                Health::Unsupported
+            } else {
+                Health::Degraded
+            };
+            let cause = format!("the cgroup v2 hierarchy offers no {missing}");
+            return (state, cause);
         }
+        let (foreign, failed) = enforcer.troubles();
+        let left = others::left(enforcer);
+        let mut cause = format!("{held} limits in force");
+        if foreign + failed > 0 {
+            cause = format!(
+                "{cause}, {foreign} changed by somebody else, {failed} could not be written"
+            );
+        }
+        if !left.words.is_empty() {
+            cause = format!("{cause}; left to others: {}", left.words);
+        }
+        let state = if foreign + failed > 0 || left.after_quarrel {
+            Health::Degraded
+        } else {
+            Health::Healthy
+        };
+        (state, cause)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use llmos_cgroupfs::Root;
 use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::policy::Policy;
 use llmos_engine::sample::Limits;
 use llmos_engine::units::{Bytes, CgroupId, Cores, Timestamp};
 use llmos_proto::status::Health;
@@ -14,6 +15,9 @@ use tempfile::TempDir;
 
 use super::Applier;
 use crate::config::{Cli, Config};
+
+mod takeover;
+mod truce;
 
 const FILES: [(&str, &str); 6] = [
     ("cpu.max", "max 100000\n"),
@@ -115,12 +119,18 @@ impl Machine {
         decisions: &[Decision],
     ) -> Vec<String> {
         let now = Timestamp(second * 1_000_000_000);
-        applier.apply(now, "jobs/a", true, &self.limits(), decisions)
+        applier.apply(now, "jobs/a", managed(), &self.limits(), decisions)
     }
 
     pub(super) fn is_as_it_was(&self) -> bool {
         FILES.iter().all(|(file, text)| self.text(file) == *text)
     }
+}
+
+/// The policy of a workload that a rule opts in.
+pub(super) fn managed() -> Option<&'static Policy> {
+    static POLICY: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);
+    Some(&POLICY)
 }
 
 pub(super) fn all(machine: &Machine) -> [Decision; 3] {
@@ -172,7 +182,7 @@ fn what_is_not_opted_in_is_only_observed() {
     let machine = Machine::new();
     let mut applier = machine.start("enforce");
     let decisions = all(&machine);
-    let outcomes = applier.apply(Timestamp(1), "jobs/a", false, &machine.limits(), &decisions);
+    let outcomes = applier.apply(Timestamp(1), "jobs/a", None, &machine.limits(), &decisions);
     assert_eq!(outcomes, ["observed"; 3]);
     assert!(machine.is_as_it_was());
 }
@@ -183,7 +193,7 @@ fn a_workload_that_is_opted_out_gets_its_limits_back() {
     let mut applier = machine.start("enforce");
     machine.apply(&mut applier, 1, &all(&machine));
     let now = Timestamp(2_000_000_000);
-    applier.apply(now, "jobs/a", false, &machine.limits(), &all(&machine));
+    applier.apply(now, "jobs/a", None, &machine.limits(), &all(&machine));
     assert!(machine.is_as_it_was());
     assert_eq!(applier.held(), 0);
 }
@@ -277,7 +287,9 @@ fn a_file_that_cannot_be_written_is_tried_less_and_less() {
     let high = [machine.decision(Knob::MemoryHigh, Action::Lower, 6e7)];
     let mut outcome = |second: u64| {
         let now = Timestamp(second * 1_000_000_000);
-        applier.apply(now, "jobs/a", true, &limits, &high).remove(0)
+        applier
+            .apply(now, "jobs/a", managed(), &limits, &high)
+            .remove(0)
     };
     assert!(outcome(1).starts_with("failed: ") && outcome(1).starts_with("waiting: "));
     assert_eq!(outcome(2), "waiting: the last write failed");
@@ -296,7 +308,13 @@ fn memory_max_does_not_fall_when_memory_high_could_not() {
         machine.decision(Knob::MemoryMax, Action::Lower, 7e7),
         machine.decision(Knob::MemoryHigh, Action::Lower, 6e7),
     ];
-    let outcomes = applier.apply(Timestamp(1), "jobs/a", true, &Limits::default(), &decisions);
+    let outcomes = applier.apply(
+        Timestamp(1),
+        "jobs/a",
+        managed(),
+        &Limits::default(),
+        &decisions,
+    );
     assert_eq!(
         outcomes[0],
         "waiting: memory.high could not be lowered first"
@@ -327,7 +345,7 @@ fn a_vanished_cgroup_is_normal_and_forgotten() {
     let mut lower = decisions;
     lower[0].to = 0.4;
     let now = Timestamp(2_000_000_000);
-    let outcomes = applier.apply(now, "jobs/a", true, &limits, &lower);
+    let outcomes = applier.apply(now, "jobs/a", managed(), &limits, &lower);
     assert!(
         outcomes.iter().all(|outcome| outcome == "gone"),
         "{outcomes:?}"
@@ -349,7 +367,7 @@ fn a_workload_that_is_no_longer_listed_gets_its_limits_back() {
     for second in 2..=6 {
         let now = Timestamp(second * 1_000_000_000);
         let decisions = std::slice::from_ref(&other);
-        applier.apply(now, "jobs/b", true, &Limits::default(), decisions);
+        applier.apply(now, "jobs/b", managed(), &Limits::default(), decisions);
     }
     assert!(machine.is_as_it_was());
     assert_eq!(applier.held(), 1, "the other one's");
@@ -371,7 +389,13 @@ fn without_controllers_enforcing_is_a_named_state() {
             .contains("offers no cpu and memory controllers")
     );
     let decisions = all(&machine);
-    let outcomes = applier.apply(Timestamp(1), "jobs/a", true, &Limits::default(), &decisions);
+    let outcomes = applier.apply(
+        Timestamp(1),
+        "jobs/a",
+        managed(),
+        &Limits::default(),
+        &decisions,
+    );
     assert!(outcomes[0].starts_with("failed: ") && outcomes[0].contains("cpu.max does not exist"));
     assert!(!Path::new(&machine.root().join("jobs/a/cpu.max")).exists());
 }
@@ -416,7 +440,7 @@ fn a_quota_waits_while_its_credit_cannot_be_lowered() {
     limits.cpu_burst_us = Some(85_000);
     let next = [quota(0.5), credit(50_000.0)];
     let now = Timestamp(2_000_000_000);
-    let outcomes = applier.apply(now, "jobs/a", true, &limits, &next);
+    let outcomes = applier.apply(now, "jobs/a", managed(), &limits, &next);
     assert_eq!(
         outcomes,
         [
@@ -425,62 +449,4 @@ fn a_quota_waits_while_its_credit_cannot_be_lowered() {
         ]
     );
     assert_eq!(machine.text("cpu.max"), "90000 100000");
-}
-
-/// As if the lease had run out: somebody else puts the limits back, while the agent does not look.
-fn taken_over(machine: &Machine) {
-    let state = machine.dir.path().join("state");
-    fs::remove_file(state.join("lease")).unwrap();
-    let report = llmos_cgroupfs::restore_all(&state, &machine.root()).unwrap();
-    assert!(report.fenced.is_some());
-    assert!(machine.is_as_it_was());
-}
-
-#[test]
-fn after_a_takeover_nothing_is_written_until_the_agent_has_begun_anew() {
-    let machine = Machine::new();
-    let mut applier = machine.start("enforce");
-    applier.tick(Timestamp(1));
-    machine.apply(&mut applier, 1, &all(&machine));
-    taken_over(&machine);
-    let waiting = "waiting: the limits were taken over";
-    let outcomes = machine.apply(&mut applier, 2, &all(&machine));
-    let after_high = "waiting: memory.high could not be lowered first";
-    assert_eq!(outcomes, [waiting, waiting, after_high]);
-    assert!(machine.is_as_it_was());
-
-    applier.tick(Timestamp(3_000_000_000));
-    assert_eq!(applier.held(), 0);
-    let component = applier.component();
-    assert_eq!(component.state, Health::Healthy);
-    let own = std::process::id();
-    let cause = format!("0 limits in force; put back by process {own} because");
-    assert!(component.cause.starts_with(&cause), "{}", component.cause);
-    let applied = machine.apply(&mut applier, 3, &all(&machine));
-    assert_eq!(applied, ["applied"; 3]);
-    assert_eq!(applier.drifts(), 0, "that was nobody else's change");
-
-    // Also when the takeover is noticed only at the stop.
-    taken_over(&machine);
-    applier.stop();
-    assert!(machine.is_as_it_was());
-    assert_eq!(applier.held(), 0);
-}
-
-#[test]
-fn a_missing_watchdog_is_named_where_one_is_needed() {
-    let machine = Machine::new();
-    assert_eq!(machine.start("observe").watchdog(), None);
-    let mut applier = machine.start("enforce");
-    let component = applier.watchdog().unwrap();
-    assert_eq!(component.name, "watchdog");
-    assert_eq!(component.state, Health::Degraded);
-    let cause = &component.cause;
-    assert!(cause.starts_with("no llmos-watchdog runs: "), "{cause}");
-    let state = machine.dir.path().join("state");
-    let _watchdog = llmos_cgroupfs::Presence::announce(&state).unwrap();
-    for tick in 1..=5 {
-        applier.tick(Timestamp(tick));
-    }
-    assert_eq!(applier.watchdog().unwrap().state, Health::Healthy);
 }

@@ -25,7 +25,7 @@ pub struct Known {
     /// Short name for people.
     pub name: String,
     /// The container and the pod that it is of, if it is one's.
-    pub container: Option<Container>,
+    pub container: Option<Box<Container>>,
     /// When the agent first saw it.
     pub first_seen: Timestamp,
     /// Reads its files.
@@ -192,7 +192,7 @@ impl Tree {
             id,
             path: path.to_owned(),
             name: short_name(path),
-            container: container(path),
+            container: container(path).map(Box::new),
             first_seen: now,
             reader,
             files: FileFacts::default(),

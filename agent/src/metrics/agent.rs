@@ -56,7 +56,14 @@ fn costs(to: &mut DescriptorEncoder, status: &Status) -> fmt::Result {
         to,
         events.map(|e| (Labels::one("kind", &e.kind), float(e.count))),
     )?;
+    let changes = status.limit_changes_by_others.iter();
+    names::LIMIT_CHANGES.write(
+        to,
+        changes.map(|c| (Labels::one("class", &c.kind), float(c.count))),
+    )?;
+    let handed_over = status.handed_over.len() as u64;
     for (metric, value) in [
+        (names::HANDED_OVER, Some(float(handed_over))),
         (names::KERNEL_SIDE_CPU, status.kernel_side_cpu_cores),
         (names::MAP_MEMORY, status.map_memory_bytes.map(float)),
         (names::BUDGET, Some(status.budget_cpu_cores)),

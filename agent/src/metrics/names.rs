@@ -85,6 +85,8 @@ metrics! {
     WORKLOADS = gauge("workloads", None, "Workloads seen now");
     MANAGED = gauge("workloads_managed", None, "Workloads that opted in to enforcement");
     LIMITS_HELD = gauge("limits_held", None, "Limits that differ from their originals now");
+    LIMIT_CHANGES = counter("limit_changes_by_others", None, "Changes of limits of ours by somebody else since the agent started, by who it seems to have been");
+    HANDED_OVER = gauge("limits_handed_over", None, "Limits that are left to somebody else who changes them");
     KERNEL_SIDE_CPU = gauge("kernel_side_cpu", CORES, "CPU use of the kernel side when it was measured last");
     PROGRAM_RUNS = gauge("program_runs", PER_SECOND, "Runs per second of a program of the kernel side when it was measured last");
     PROGRAM_TIME = gauge("program_run", SECONDS, "Mean time of a run of a program of the kernel side, that of taking it included");

@@ -46,6 +46,8 @@ impl Node {
                 })
                 .collect(),
             limits_held: self.applier.held() as u64,
+            limit_changes_by_others: self.applier.changes_by_others(),
+            handed_over: self.applier.handed_over(),
             node_cpu_used_cores: self.busy_cores,
             node_memory_used_bytes: facts::memory_used(),
             oom_kills_seen: self.sensor.oom_kills(),

@@ -1,6 +1,7 @@
 //! How the watches are, in words.
 
 use super::Coverage;
+use super::limit_files::LimitFiles;
 use super::memory_events::Refusal;
 use super::pressure::{Resource, Triggers};
 use super::settings::Trigger;
@@ -8,6 +9,7 @@ use crate::probes::ProbeHealth;
 
 const PRESSURE: &str = "watch.pressure";
 const MEMORY_EVENTS: &str = "watch.memory-events";
+const LIMITS: &str = "watch.limits";
 
 /// A cap is a choice, so what it leaves out is told but is no fault; what a kernel refuses is.
 pub(super) fn pressure(triggers: &Triggers, coverage: Coverage, cap: usize) -> ProbeHealth {
@@ -98,6 +100,30 @@ pub(super) fn memory_events(events: &Events<'_>) -> ProbeHealth {
         text.push_str(&over(no_room, events.cap));
     }
     state(MEMORY_EVENTS, text, &faults)
+}
+
+/// The walk of each tick sees the same changes, a moment later.
+pub(super) fn limits(files: &LimitFiles, cap: usize) -> ProbeHealth {
+    if let Some(failure) = files.failure() {
+        return ProbeHealth::degraded(LIMITS, format!("{failure}; changes are seen at the tick"));
+    }
+    let Coverage {
+        held,
+        no_room,
+        refused,
+    } = files.coverage();
+    let mut text = format!("{held} limit files, by inotify");
+    let mut faults = Vec::new();
+    match files.refusal() {
+        Some(refusal) if no_room + refused > 0 => {
+            faults.push(format!("{} without: {refusal}", no_room + refused));
+        }
+        _ => text.push_str(&over(no_room, cap)),
+    }
+    if files.overflows() > 0 {
+        text.push_str(&format!(", queue too short {} times", files.overflows()));
+    }
+    state(LIMITS, text, &faults)
 }
 
 fn over(no_room: usize, cap: usize) -> String {

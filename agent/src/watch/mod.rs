@@ -1,12 +1,14 @@
-//! What the kernel announces through files, so that nobody has to look: stalls (pressure triggers)
-//! and limits of memory reached (`memory.events`).
+//! What the kernel announces through files, so that nobody has to look: stalls (pressure triggers),
+//! limits of memory reached (`memory.events`), and limit files that were written.
 //!
-//! [`Watches`] waits for both. Nothing here is fatal: what a kernel refuses has a cause in
+//! [`Watches`] waits for all of them. Nothing here is fatal: what a kernel refuses has a cause in
 //! [`Watches::health`], and the same numbers are read at each tick anyway.
 
 mod closer;
 mod counts;
 mod health;
+mod inotify;
+mod limit_files;
 mod memory_events;
 mod pace;
 mod pressure;
@@ -17,10 +19,12 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
+use llmos_engine::decide::Knob;
 use llmos_engine::units::{CgroupId, Timestamp};
 
 use crate::host::clock;
 use crate::probes::ProbeHealth;
+use limit_files::LimitFiles;
 use memory_events::{EventFiles, Refusal};
 use pressure::{Triggers, Woke};
 
@@ -46,6 +50,15 @@ pub enum WatchEvent {
         cgroup: CgroupId,
         /// By how much since the last event or, for the first one, since the cgroup was added.
         new: MemoryCounts,
+        /// When the agent heard of it, on the monotonic clock.
+        at: Timestamp,
+    },
+    /// A limit file that is watched was written, by us or by somebody else.
+    LimitFile {
+        /// Whose.
+        cgroup: CgroupId,
+        /// Which file.
+        knob: Knob,
         /// When the agent heard of it, on the monotonic clock.
         at: Timestamp,
     },
@@ -98,6 +111,7 @@ pub struct Watches {
     triggers: Triggers,
     files: EventFiles,
     files_refusal: Option<Refusal>,
+    limits: LimitFiles,
     stalls: u64,
     memory_events: u64,
 }
@@ -111,6 +125,7 @@ impl Watches {
         triggers.place_on_node();
         Self {
             root,
+            limits: LimitFiles::new(settings.limit_files),
             settings,
             cgroups: BTreeMap::new(),
             triggers,
@@ -142,7 +157,20 @@ impl Watches {
         if self.cgroups.remove(&id).is_some() {
             self.triggers.remove(Some(id));
             self.files.remove(id);
+            self.limits.remove_all(id);
         }
+    }
+
+    /// Watches these limit files (cgroup, its directory, which file), as many as the cap allows, and no
+    /// others. Does nothing while the number of their set stays the same.
+    pub fn hold_limits<'a>(
+        &mut self,
+        (generation, files): (
+            u64,
+            impl Iterator<Item = (CgroupId, &'a std::path::Path, Knob)>,
+        ),
+    ) {
+        self.limits.hold(generation, files);
     }
 
     /// Ends the watches of all cgroups that `keep` does not name, and gives the room that there is
@@ -188,7 +216,8 @@ impl Watches {
     }
 
     /// Waits for the next event. Dropping the future loses nothing, so it can be one branch of a
-    /// `select!`. One call reads a bounded number of files, and over time at most 1,280 a second.
+    /// `select!`. One call reads a bounded number of files, and over time at most 1,280 a second of
+    /// each kind.
     pub async fn next(&mut self) -> WatchEvent {
         loop {
             let event = tokio::select! {
@@ -196,6 +225,9 @@ impl Watches {
                 (cgroup, new) = self.files.next() => {
                     self.memory_events += 1;
                     now().map(|at| WatchEvent::MemoryEvents { cgroup, new, at })
+                }
+                (cgroup, knob) = self.limits.next() => {
+                    now().map(|at| WatchEvent::LimitFile { cgroup, knob, at })
                 }
             };
             if let Some(event) = event {
@@ -246,6 +278,13 @@ impl Watches {
             ),
             health::memory_events(&events),
         ]
+    }
+
+    /// How the watches on limit files are, as `watch.limits`; nothing where none is wanted.
+    #[must_use]
+    pub fn limits_health(&self) -> Option<ProbeHealth> {
+        let cap = self.settings.limit_files;
+        (cap > 0).then(|| health::limits(&self.limits, cap))
     }
 
     fn coverage(&self, state: impl Fn(&Cgroup) -> State) -> Coverage {

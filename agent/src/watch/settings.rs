@@ -115,11 +115,15 @@ pub struct Settings {
     /// At most so many cgroups have their `memory.events` watched: each costs an inotify watch,
     /// which is about 1 KiB of kernel memory.
     pub memory_events_cgroups: usize,
+    /// At most so many limit files that hold a value of ours are watched, at the same cost each; none:
+    /// changes by others are seen at the tick.
+    pub limit_files: usize,
 }
 
 impl Default for Settings {
     /// A tenth of a second stalled in each second: for CPU or memory on the node, for memory on 32
-    /// cgroups (their CPU quotas have a signal of their own). `memory.events` of 4,096 cgroups.
+    /// cgroups (their CPU quotas have a signal of their own). `memory.events` of 4,096 cgroups, and as
+    /// many limit files.
     fn default() -> Self {
         let trigger = Some(Trigger {
             stall: Duration::from_millis(100),
@@ -137,6 +141,7 @@ impl Default for Settings {
             pressure_cgroups: 32,
             memory_events: true,
             memory_events_cgroups: 4096,
+            limit_files: 4096,
         }
     }
 }

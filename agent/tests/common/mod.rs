@@ -4,8 +4,8 @@
 use llmos_agent::board::{Board, Published};
 use llmos_agent::freeze::Switch;
 use llmos_proto::status::{
-    API_VERSION, Component, Coverage, Decision, Forecast, FreezeCause, Health, HorizonForecast,
-    Limits, Link, Lost, Status, Usage, Workload,
+    API_VERSION, Component, Coverage, Decision, EventCount, Forecast, FreezeCause, HandedOver,
+    Health, HorizonForecast, Limits, Link, Lost, Status, Usage, Workload,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -51,6 +51,18 @@ pub fn status() -> Status {
             count: 3,
         }],
         limits_held: 1,
+        limit_changes_by_others: vec![EventCount {
+            kind: "systemd_reload".into(),
+            count: 2,
+        }],
+        handed_over: vec![HandedOver {
+            cgroup: CRON.into(),
+            knob: "cpu.max".into(),
+            class: "another_writer".into(),
+            by_policy: false,
+            for_s: 3000.0,
+            left_s: Some(600.0),
+        }],
         node_cpu_used_cores: Some(0.75),
         node_memory_used_bytes: Some(2 << 30),
         oom_kills_seen: 1,

@@ -192,16 +192,9 @@ impl Journal {
         text: &str,
         replace: bool,
     ) -> Result<(), JournalError> {
-        let key = Key {
-            inode: cgroup.id,
-            file: file.to_owned(),
-        };
-        let known = self
-            .store
-            .live()
-            .get(&key)
-            .is_some_and(|kept| kept.boot == self.boot);
-        if known && !replace {
+        let key = key(cgroup.id, file);
+        let kept = self.store.live().get(&key);
+        if kept.is_some_and(|kept| kept.boot == self.boot && (!replace || kept.text == text)) {
             return Ok(());
         }
         let original = Original {
@@ -212,12 +205,20 @@ impl Journal {
         self.store.remember(key, original)
     }
 
-    /// What somebody else wrote to a file whose original is kept is its original from now on.
-    pub(crate) fn adopt(&mut self, id: u64, file: &str, text: &str) -> Result<(), JournalError> {
-        let key = Key {
-            inode: id,
-            file: file.to_owned(),
-        };
+    /// The original that is kept of a file.
+    pub(crate) fn original(&self, id: u64, file: &str) -> Option<&str> {
+        let key = key(id, file);
+        self.store.live().get(&key).map(|kept| kept.text.as_str())
+    }
+
+    /// Keeps another original of a file of which one is kept; nothing happens else.
+    pub(crate) fn replace_original(
+        &mut self,
+        id: u64,
+        file: &str,
+        text: &str,
+    ) -> Result<(), JournalError> {
+        let key = key(id, file);
         match self.store.live().get(&key) {
             Some(kept) if kept.boot == self.boot && kept.text != text => {
                 let text = text.to_owned();
@@ -231,12 +232,18 @@ impl Journal {
         }
     }
 
+    /// Drops a file's original, so that nothing is ever put back there.
+    pub(crate) fn drop_original(&mut self, id: u64, file: &str) -> Result<(), JournalError> {
+        let key = key(id, file);
+        if self.store.live().contains_key(&key) {
+            self.store.done(&[key], &[])?;
+        }
+        Ok(())
+    }
+
     /// Are originals of this cgroup kept?
     pub(crate) fn keeps(&self, id: u64) -> bool {
-        let from = Key {
-            inode: id,
-            file: String::new(),
-        };
+        let from = key(id, "");
         self.store
             .live()
             .range(from..)
@@ -314,6 +321,11 @@ impl Chosen {
             units: units.iter().filter(|(name, it)| unit(name, it)).collect(),
         }
     }
+}
+
+fn key(inode: u64, file: &str) -> Key {
+    let file = file.to_owned();
+    Key { inode, file }
 }
 
 fn boot_id() -> Result<String, JournalError> {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use llmos_engine::decide::Knob;
+
 use crate::journal::JournalError;
 use crate::parse::Garbage;
 
@@ -33,6 +35,20 @@ pub enum SetError {
         /// Bytes in use.
         current: u64,
     },
+    /// Somebody else has changed the file since our last write, and the caller did not ask for that
+    /// to be replaced.
+    #[error("{path}: somebody else has set {found}")]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// Which limit; the burst credit also where a quota was to be set.
+        knob: Knob,
+        /// What the file holds, in the knob's unit.
+        found: f64,
+    },
+    /// The file was handed over to somebody else who changes it.
+    #[error("{0} was handed over to somebody else")]
+    HandedOver(PathBuf),
     /// The file could not be read.
     #[error("cannot read {path}: {source}")]
     Read {

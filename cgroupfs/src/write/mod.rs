@@ -1,11 +1,12 @@
 //! The one writer of limits: journal, compare, write, read back.
 
 mod error;
+mod foreign;
 mod put;
 mod unit;
 pub(crate) mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use llmos_engine::decide::Knob;
 use llmos_engine::policy::Mode;
 
 pub use error::SetError;
+pub use foreign::Look;
 pub use value::quantise;
 
 use crate::dir::{CgroupRef, Dir, is_gone};
@@ -52,6 +54,8 @@ pub struct LimitWriter {
     root: PathBuf,
     journal: Journal,
     cgroups: BTreeMap<u64, Touched>,
+    /// Changes with the set of files that hold a value of ours.
+    generation: u64,
     page: u64,
 }
 
@@ -59,8 +63,9 @@ pub struct LimitWriter {
 #[derive(Debug)]
 struct Touched {
     dir: Dir,
-    /// What each file held after our last write.
-    last: BTreeMap<Knob, Content>,
+    files: BTreeMap<Knob, Held>,
+    /// Files that belong to somebody else until they are taken back.
+    handed_over: BTreeSet<Knob>,
     /// What systemd writes when it sets the files of this cgroup anew; nothing where it does not.
     word: BTreeMap<Knob, Content>,
 }
@@ -68,11 +73,29 @@ struct Touched {
 impl Touched {
     /// Has somebody else written this? What systemd has from us, or had before, is nobody else's.
     fn is_foreign(&self, knob: Knob, current: Content, page: u64) -> bool {
-        let differs = |known: Option<&Content>| known.is_none_or(|it| !it.is_near(current, page));
-        self.last.contains_key(&knob)
-            && differs(self.last.get(&knob))
-            && differs(self.word.get(&knob))
+        let near = |known: Content| known.is_near(current, page);
+        let systemds = self.word.get(&knob).copied().is_some_and(near);
+        let held = self.files.get(&knob);
+        held.is_some_and(|held| !near(held.last)) && !systemds
     }
+}
+
+/// A file that we wrote.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    /// What it held after our last write.
+    last: Content,
+    /// What it held before our first one.
+    first: Content,
+}
+
+/// What a write may replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// Whatever is there.
+    Anything,
+    /// Not what somebody else wrote after us.
+    OwnOnly,
 }
 
 impl LimitWriter {
@@ -83,6 +106,7 @@ impl LimitWriter {
             root,
             journal,
             cgroups: BTreeMap::new(),
+            generation: 0,
             page: page_size(),
         }
     }
@@ -101,6 +125,30 @@ impl LimitWriter {
         knob: Knob,
         value: f64,
     ) -> Result<SetReport, SetError> {
+        self.write(cgroup, knob, value, Over::Anything)
+    }
+
+    /// The same, but a value of somebody else stays: for all writes that do not mean to replace one.
+    ///
+    /// # Errors
+    /// [`SetError::Foreign`] when somebody else has changed the file since our last write; else as
+    /// [`LimitWriter::set`].
+    pub fn set_unless_foreign(
+        &mut self,
+        cgroup: CgroupRef<'_>,
+        knob: Knob,
+        value: f64,
+    ) -> Result<SetReport, SetError> {
+        self.write(cgroup, knob, value, Over::OwnOnly)
+    }
+
+    fn write(
+        &mut self,
+        cgroup: CgroupRef<'_>,
+        knob: Knob,
+        value: f64,
+        over: Over,
+    ) -> Result<SetReport, SetError> {
         let value = match knob {
             Knob::CpuMax => {
                 self.lower_burst(cgroup, value)?;
@@ -112,8 +160,22 @@ impl LimitWriter {
         let touched = Self::touch(&mut self.cgroups, &self.root, cgroup, knob)?;
         let dir = &touched.dir;
         let path = || dir.display(knob.file());
+        if touched.handed_over.contains(&knob) {
+            return Err(SetError::HandedOver(path()));
+        }
         let before = read(dir, knob)?;
         let current = parse_content(dir, knob, &before)?;
+        let held = touched.files.get(&knob).copied();
+        let foreign = touched.is_foreign(knob, current, self.page);
+        if foreign && over == Over::OwnOnly {
+            // A takeover is nobody else's change.
+            self.journal.check_fence()?;
+            return Err(SetError::Foreign {
+                path: path(),
+                knob,
+                found: current.value(),
+            });
+        }
         let wanted = current
             .with_value(value, self.page)
             .ok_or_else(|| SetError::Invalid {
@@ -121,6 +183,14 @@ impl LimitWriter {
                 value,
             })?;
         if wanted == current {
+            if let (true, Some(held)) = (foreign, held) {
+                // They have set what we want, and would have it without us.
+                self.journal.hold()?;
+                let file = knob.file();
+                self.journal.keep_original(cgroup, file, &before, true)?;
+                let last = current;
+                touched.files.insert(knob, Held { last, ..held });
+            }
             return Ok(SetReport {
                 from: current.value(),
                 to: current.value(),
@@ -128,7 +198,6 @@ impl LimitWriter {
             });
         }
         refuse_to_kill(dir, knob, wanted)?;
-        let foreign = touched.is_foreign(knob, current, self.page);
         self.journal.hold()?;
         self.journal
             .keep_original(cgroup, knob.file(), &before, foreign)?;
@@ -136,7 +205,9 @@ impl LimitWriter {
         self.journal.check_fence()?;
         put::put(dir, knob, wanted).map_err(|source| write_error(dir, knob, wanted, source))?;
         let after = parse_content(dir, knob, &read(dir, knob)?)?;
-        touched.last.insert(knob, after);
+        let first = held.map_or(current, |held| held.first);
+        let now = Held { last: after, first };
+        self.generation += u64::from(touched.files.insert(knob, now).is_none());
         if !after.is_near(wanted, self.page) {
             let (wanted, found) = (text(wanted), text(after));
             return Err(SetError::ReadBack {
@@ -164,7 +235,10 @@ impl LimitWriter {
             text => parse_content(dir, Knob::CpuBurst, &text?)?.value(),
         };
         match quota {
-            Some(quota) if burst > quota => self.set(cgroup, Knob::CpuBurst, quota).map(drop),
+            Some(quota) if burst > quota => {
+                let wrote = self.write(cgroup, Knob::CpuBurst, quota, Over::OwnOnly);
+                wrote.map(drop)
+            }
             _ => Ok(()),
         }
     }
@@ -182,28 +256,6 @@ impl LimitWriter {
         }
     }
 
-    /// What we last wrote to this file of this cgroup, in the knob's unit. `None` if nothing.
-    #[must_use]
-    pub fn last_written(&self, id: u64, knob: Knob) -> Option<f64> {
-        self.cgroups
-            .get(&id)?
-            .last
-            .get(&knob)
-            .map(|content| content.value())
-    }
-
-    /// Has somebody else changed the file since our last write, if it holds `value` now?
-    #[must_use]
-    pub fn is_foreign(&self, id: u64, knob: Knob, value: f64) -> bool {
-        let Some(touched) = self.cgroups.get(&id) else {
-            return false;
-        };
-        touched.last.get(&knob).is_some_and(|last| {
-            last.with_value(value, self.page)
-                .is_none_or(|found| touched.is_foreign(knob, found, self.page))
-        })
-    }
-
     /// Does this cgroup hold limits of ours?
     #[must_use]
     pub fn holds(&self, id: u64) -> bool {
@@ -216,44 +268,27 @@ impl LimitWriter {
         self.journal.len()
     }
 
-    /// Puts the originals of the files of one cgroup back; its unit is left to the caller. Where somebody
-    /// else has written since our last write, what they wrote stays.
+    /// Puts the originals of the files of one cgroup back; its unit is left to the caller. What somebody
+    /// else has set since our last write stays.
     ///
     /// # Errors
     /// When the journal cannot be written; what became of the files is in the report.
     pub fn restore_cgroup(&mut self, id: u64) -> Result<RestoreReport, JournalError> {
-        self.leave_foreign(Some(id))?;
-        self.cgroups.remove(&id);
+        self.adopt_all(id);
+        self.generation += u64::from(self.cgroups.remove(&id).is_some());
         self.journal.restore_cgroup(&self.root, id)
     }
 
-    /// Puts all originals back, but for what somebody else has written since our last write.
+    /// Puts all originals back, as [`LimitWriter::restore_cgroup`] does for one cgroup.
     ///
     /// # Errors
     /// When the journal cannot be written; what became of the files is in the report.
     pub fn restore_all(&mut self) -> Result<RestoreReport, JournalError> {
-        self.leave_foreign(None)?;
+        let ids: Vec<u64> = self.cgroups.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.adopt_all(id));
         self.cgroups.clear();
+        self.generation += 1;
         self.journal.restore_all(&self.root)
-    }
-
-    /// Takes what somebody else has written for the originals, of one cgroup or of all. What does not
-    /// fit on a full disk does not keep the rest from being restored.
-    fn leave_foreign(&mut self, of: Option<u64>) -> Result<(), JournalError> {
-        self.journal.check_fence()?;
-        let touched = self.cgroups.iter();
-        for (id, touched) in touched.filter(|(id, _)| of.is_none_or(|of| of == **id)) {
-            for (knob, last) in &touched.last {
-                let Ok(text) = read(&touched.dir, *knob) else {
-                    continue;
-                };
-                let now = parse_content(&touched.dir, *knob, &text);
-                if now.is_ok_and(|now| !last.is_near(now, self.page)) {
-                    let _ = self.journal.adopt(*id, knob.file(), &text);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Renews the lease on the limits that are held; see [`Journal::renew`].
@@ -271,12 +306,17 @@ impl LimitWriter {
         matches!(self.journal.check_fence(), Err(JournalError::Fenced { .. }))
     }
 
-    /// Begins anew after that, knowing nothing of earlier writes; see [`Journal::reopen`].
+    /// Begins anew after that, knowing nothing of earlier writes, only what was handed over; see
+    /// [`Journal::reopen`].
     ///
     /// # Errors
     /// As [`Journal::reopen`].
     pub fn reopen(&mut self, wait: Duration) -> Result<RestoreReport, JournalError> {
-        self.cgroups.clear();
+        self.cgroups.retain(|_, touched| {
+            touched.files.clear();
+            !touched.handed_over.is_empty()
+        });
+        self.generation += 1;
         self.journal.reopen(&self.root, wait)
     }
 
@@ -294,7 +334,8 @@ impl LimitWriter {
                 match Dir::open(&path, cgroup.id) {
                     Ok(Some(dir)) => Ok(entry.insert(Touched {
                         dir,
-                        last: BTreeMap::new(),
+                        files: BTreeMap::new(),
+                        handed_over: BTreeSet::new(),
                         word: BTreeMap::new(),
                     })),
                     Ok(None) => Err(SetError::Gone(path)),

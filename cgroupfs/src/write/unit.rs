@@ -5,7 +5,7 @@ use llmos_engine::decide::Knob;
 use llmos_systemd::{Original, Properties, Property, UNSET, UnitName};
 
 use super::value::Content;
-use super::{LimitWriter, SetError};
+use super::{Held, LimitWriter, SetError};
 use crate::dir::CgroupRef;
 use crate::journal::{FenceView, JournalError, UnitOriginal};
 use crate::parse::{CpuMax, MemoryLimit};
@@ -27,10 +27,10 @@ impl LimitWriter {
     /// All limits of a cgroup that were written, as properties of its unit.
     #[must_use]
     pub fn properties(&self, id: u64) -> Properties {
-        let last = self.cgroups.get(&id).map(|touched| &touched.last);
-        let contents = last.into_iter().flatten();
-        contents
-            .flat_map(|(knob, content)| to_properties(*knob, *content))
+        let files = self.cgroups.get(&id).map(|touched| &touched.files);
+        let files = files.into_iter().flatten();
+        files
+            .flat_map(|(knob, held)| to_properties(*knob, held.last))
             .collect()
     }
 
@@ -54,7 +54,7 @@ impl LimitWriter {
         };
         let mut lost = false;
         for (knob, word) in &touched.word {
-            let Some(last) = touched.last.get(knob) else {
+            let Some(Held { last, .. }) = touched.files.get(knob) else {
                 continue;
             };
             let Some(now) = found(*knob).and_then(|value| last.with_value(value, self.page)) else {

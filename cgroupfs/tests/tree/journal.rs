@@ -107,7 +107,7 @@ fn the_original_is_on_disk_before_the_write() {
     assert_eq!(tree.text("a/cpu.max"), original);
 }
 
-fn journal_fd(tree: &Tree) -> i32 {
+pub(crate) fn journal_fd(tree: &Tree) -> i32 {
     let journal = tree.state().join("journal");
     fs::read_dir("/proc/self/fd")
         .unwrap()

@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::float_cmp, reason = "quantised limits are exact")]
 
+mod foreign;
 mod journal;
 mod mount;
 mod read;

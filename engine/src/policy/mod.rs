@@ -18,6 +18,16 @@ pub enum Mode {
     Enforce,
 }
 
+/// What becomes of a limit that somebody else has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnForeignChange {
+    /// It is written again after a while, and left to them if they insist. The default.
+    #[default]
+    Reapply,
+    /// It is left to them at once.
+    Yield,
+}
+
 /// The numbers that steer the laws for one workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -78,6 +88,10 @@ pub struct Policy {
     pub oom_bump: f64,
     /// Seconds until half of that OOM floor's surplus has gone.
     pub oom_half_life_s: f64,
+    /// What becomes of a limit that somebody else has changed. No law looks at it.
+    pub on_foreign_change: OnForeignChange,
+    /// Seconds that such a limit is left to them.
+    pub hand_over_s: f64,
 }
 
 impl Default for Policy {

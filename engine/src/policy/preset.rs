@@ -1,6 +1,6 @@
 //! Sets of numbers by what a workload is. Each is a whole policy; every number can be set anew.
 
-use super::Policy;
+use super::{OnForeignChange, Policy};
 use crate::units::{Bytes, Cores};
 
 /// What a workload is.
@@ -65,6 +65,8 @@ impl Preset {
             memory_stall_veto: 0.05,
             oom_bump: 0.2,
             oom_half_life_s: 4.0 * 3600.0,
+            on_foreign_change: OnForeignChange::Reapply,
+            hand_over_s: 3600.0,
         };
         match self {
             Self::Standard => standard,

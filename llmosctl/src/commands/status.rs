@@ -95,6 +95,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
             ),
         ),
         ("frozen", frozen(status)),
+        ("others", others(status)),
         ("events", events(status)),
         (
             "lost data",
@@ -139,6 +140,35 @@ fn events(status: &Status) -> String {
     } else {
         words.join(", ")
     }
+}
+
+/// Changes of limits by others, and what is left to them.
+fn others(status: &Status) -> String {
+    let came = status.limit_changes_by_others.iter();
+    let words: Vec<String> = came
+        .filter(|change| change.count > 0)
+        .map(|change| format!("{} {}", change.count, plain(&change.kind)))
+        .collect();
+    let mut line = if words.is_empty() {
+        "changed no limit of ours".to_owned()
+    } else {
+        format!("changed limits of ours: {}", words.join(", "))
+    };
+    let left: Vec<String> = status
+        .handed_over
+        .iter()
+        .map(|left| {
+            let rest = left.left_s.map_or_else(
+                || "until the agent starts again".to_owned(),
+                |s| format!("for {} more", duration(s)),
+            );
+            format!("{} of {} {rest}", plain(&left.knob), plain(&left.cgroup))
+        })
+        .collect();
+    if !left.is_empty() {
+        line = format!("{line}; left to them: {}", left.join(", "));
+    }
+    line
 }
 
 fn parts(components: &[Component], style: Style) -> Vec<String> {

@@ -15,12 +15,13 @@ pub const PAGE: &str = "docs/kernel-policy.md";
 const BEGIN: &str = "<!-- matrix: written by `cargo xtask vm --write-matrix` -->";
 const END: &str = "<!-- end of matrix -->";
 /// Parts that say how the agent was configured or how busy the node is, and not what the kernel can do.
-const NOT_THE_KERNELS: [&str; 6] = [
+const NOT_THE_KERNELS: [&str; 7] = [
     "budget",
     "coordinator",
     "freeze",
     "limits",
     "model",
+    "watch.limits",
     "watchdog",
 ];
 /// What stands after the series of the machine that ran natively.

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::Which;
 use crate::apply::Applier;
+use crate::apply::tests::managed;
 use crate::config::{Cli, Config};
 
 const UNIT: &str = "batch.service";
@@ -133,7 +134,7 @@ impl Machine {
                 reasons: Vec::new(),
             })
             .collect();
-        let outcomes = applier.apply(now, PATH, true, &self.limits(), &decisions);
+        let outcomes = applier.apply(now, PATH, managed(), &self.limits(), &decisions);
         applier.settle();
         outcomes
     }
@@ -240,7 +241,7 @@ fn a_reload_costs_a_limit_that_systemd_does_not_know_yet_one_tick() {
         action: Action::Hold,
         reasons: Vec::new(),
     };
-    applier.apply(now, PATH, true, &machine.limits(), &[hold]);
+    applier.apply(now, PATH, managed(), &machine.limits(), &[hold]);
     assert_eq!(machine.text("cpu.max"), "200000 100000");
     assert_eq!(applier.drifts(), 0, "nobody else has changed it");
 }
@@ -321,7 +322,7 @@ fn one_that_is_no_longer_opted_in_gets_its_unit_back() {
             action: Action::Hold,
             reasons: Vec::new(),
         };
-        applier.apply(now, PATH, false, &machine.limits(), &[hold]);
+        applier.apply(now, PATH, None, &machine.limits(), &[hold]);
         applier.settle();
     }
     assert!(machine.is_as_it_was());
@@ -372,7 +373,7 @@ fn a_bus_that_hangs_does_not_hold_the_loop_up() {
             action: Action::Lower,
             reasons: Vec::new(),
         };
-        applier.apply(now, PATH, true, &machine.limits(), &[decision]);
+        applier.apply(now, PATH, managed(), &machine.limits(), &[decision]);
     }
     let worker = applier.enforcer.as_ref().unwrap().units().worker.as_ref();
     assert!(

@@ -10,25 +10,21 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use llmos_engine::units::CgroupId;
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use nix::sys::inotify::{AddWatchFlags, InotifyEvent, WatchDescriptor};
 use tokio::time::Instant;
 
 use super::counts::MemoryCounts;
+use super::inotify::Source;
 use super::pace::Pace;
 
 /// The file that is watched.
 const FILE: &str = "memory.events";
-/// Reads of the inotify queue per wake, each of up to 4 KiB.
-const READS_PER_WAKE: usize = 8;
 /// Files read at most in a stretch: at about 5 us each this is under one percent of a core.
 const FILES_PER_STRETCH: usize = 64;
 /// Length of a stretch.
@@ -45,16 +41,6 @@ pub(super) enum Refusal {
     Other(String),
 }
 
-/// inotify as something with a raw descriptor.
-#[derive(Debug)]
-struct Source(Inotify);
-
-impl AsRawFd for Source {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
 #[derive(Debug)]
 struct Watched {
     descriptor: WatchDescriptor,
@@ -68,7 +54,7 @@ struct Watched {
 /// All watched files.
 #[derive(Debug)]
 pub(super) struct EventFiles {
-    source: Result<AsyncFd<Source>, String>,
+    source: Result<Source, String>,
     name: &'static str,
     files: HashMap<CgroupId, Watched>,
     owners: HashMap<WatchDescriptor, CgroupId>,
@@ -88,7 +74,7 @@ impl EventFiles {
     /// Watches another file of the same format.
     fn of(name: &'static str) -> Self {
         Self {
-            source: source(),
+            source: Source::new(),
             name,
             files: HashMap::new(),
             owners: HashMap::new(),
@@ -118,7 +104,7 @@ impl EventFiles {
     /// Watches the file of the cgroup at `dir`; what it counted until now is not news.
     pub(super) fn add(&mut self, id: CgroupId, dir: &Path) -> Result<(), Refusal> {
         let source = match &self.source {
-            Ok(source) => &source.get_ref().0,
+            Ok(source) => source.inotify(),
             Err(cause) => return Err(Refusal::Other(cause.clone())),
         };
         let path = dir.join(self.name);
@@ -160,7 +146,7 @@ impl EventFiles {
     fn forget(&mut self, descriptor: WatchDescriptor) {
         self.owners.remove(&descriptor);
         if let Ok(source) = &self.source
-            && let Err(error) = source.get_ref().0.rm_watch(descriptor)
+            && let Err(error) = source.inotify().rm_watch(descriptor)
         {
             // The kernel was faster: the file is gone.
             tracing::trace!(%error, "a watch had ended already");
@@ -209,27 +195,7 @@ impl EventFiles {
         let Ok(source) = &self.source else {
             return std::future::pending().await;
         };
-        let mut failed = None;
-        let mut events = Vec::new();
-        match source.readable().await {
-            Ok(mut guard) => {
-                for _ in 0..READS_PER_WAKE {
-                    match guard.get_inner().0.read_events() {
-                        Ok(more) => events.extend(more),
-                        Err(Errno::EINTR) => {}
-                        Err(Errno::EAGAIN) => {
-                            guard.clear_ready();
-                            break;
-                        }
-                        Err(errno) => {
-                            failed = Some(errno.to_string());
-                            break;
-                        }
-                    }
-                }
-            }
-            Err(error) => failed = Some(error.to_string()),
-        }
+        let (events, failed) = source.announced().await;
         for event in events {
             self.note(&event);
         }
@@ -264,22 +230,6 @@ impl EventFiles {
             self.dirty.push_back(id);
         }
     }
-}
-
-fn source() -> Result<AsyncFd<Source>, String> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        return Err("no event loop runs".to_owned());
-    }
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(
-        |errno| match errno {
-            Errno::EMFILE => "the bound fs.inotify.max_user_instances is reached".to_owned(),
-            other => format!("inotify cannot be used: {other}"),
-        },
-    )?;
-    // SAFETY: the source owns its descriptor and nobody replaces or closes it while `AsyncFd`
-    // owns the source.
-    unsafe { AsyncFd::register_with_interest(Source(inotify), Interest::READABLE) }
-        .map_err(|error| format!("inotify cannot be waited for: {error}"))
 }
 
 /// The file's inode and counts.

@@ -2,6 +2,7 @@
 //! anywhere; what only a cgroup's file does is in `agent/tests/watches.rs`.
 
 use std::fs;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,7 +104,8 @@ async fn a_removed_cgroup_is_silent_and_its_watch_is_gone() {
     files.remove(CgroupId(1));
     assert!(silent(&mut files).await);
     assert_eq!((files.len(), files.owners.len()), (0, 0));
-    let source = files.source.as_ref().unwrap().get_ref().as_raw_fd();
+    let source = files.source.as_ref().unwrap().inotify();
+    let source = source.as_fd().as_raw_fd();
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{source}")).unwrap();
     assert_eq!(info.matches("inotify wd").count(), 0, "{info}");
 }
