@@ -288,6 +288,7 @@ fn names_end_in_base_units_and_labels_are_the_agreed_ones() {
         "action",
         "cause",
         "cgroup",
+        "class",
         "component",
         "driver",
         "horizon",

@@ -1,5 +1,5 @@
 //! The scenario of a whole system: systemd as the first process, containerd, and the agent as the
-//! service that it is in the field. A part is one file here and one line in [`PARTS`]; it finds the
+//! service that it is in the field. A part is one file here and one line in `PARTS`; it finds the
 //! workloads of [`target`] and the agent running in `enforce`, and leaves both so.
 
 mod boot;
