@@ -51,9 +51,9 @@ impl Source {
         &self.0.get_ref().0
     }
 
-    /// Waits for announcements: a bounded number of them, and why there will be no more. Dropping the
-    /// future loses nothing.
-    pub(super) async fn announced(&self) -> (Vec<InotifyEvent>, Option<String>) {
+    /// A bounded number of announcements, and why there will be no more. Dropping the future loses
+    /// nothing.
+    async fn announced(&self) -> (Vec<InotifyEvent>, Option<String>) {
         let mut events = Vec::new();
         let mut guard = match self.0.readable().await {
             Ok(guard) => guard,
@@ -72,4 +72,18 @@ impl Source {
         }
         (events, None)
     }
+}
+
+/// Waits for announcements; for ever where there is no source. One that fails is given up, and `then` says
+/// in the log what becomes of what it told. Dropping the future loses nothing.
+pub(super) async fn collect(source: &mut Result<Source, String>, then: &str) -> Vec<InotifyEvent> {
+    let Ok(working) = source else {
+        return std::future::pending().await;
+    };
+    let (events, failed) = working.announced().await;
+    if let Some(error) = failed {
+        tracing::error!(error, "inotify failed; {then}");
+        *source = Err(format!("inotify failed: {error}"));
+    }
+    events
 }

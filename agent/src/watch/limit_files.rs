@@ -21,7 +21,7 @@ use nix::sys::inotify::{AddWatchFlags, InotifyEvent, WatchDescriptor};
 use tokio::time::Instant;
 
 use super::Coverage;
-use super::inotify::Source;
+use super::inotify::{Source, collect};
 use super::pace::Pace;
 
 /// Files told of at most in a stretch: each costs a read.
@@ -195,19 +195,9 @@ impl LimitFiles {
     }
 
     async fn collect(&mut self) {
-        let Ok(source) = &self.source else {
-            return std::future::pending().await;
-        };
-        let (events, failed) = source.announced().await;
-        for event in events {
+        let then = "changes of limits are seen at the tick";
+        for event in collect(&mut self.source, then).await {
             self.note(&event);
-        }
-        if let Some(error) = failed {
-            tracing::error!(
-                error,
-                "inotify failed; changes of limits are seen at the tick"
-            );
-            self.source = Err(format!("inotify failed: {error}"));
         }
     }
 

@@ -58,6 +58,28 @@ impl Report {
         self.line(json!({ "kind": "part", "name": name, "state": state, "cause": cause }));
     }
 
+    /// All parts in the agent's status; one that is not healthy has to say why.
+    ///
+    /// # Errors
+    /// When the status has none.
+    pub fn parts(&mut self, status: &Value) -> Result<()> {
+        let parts = status["components"].as_array().context("no components")?;
+        let mut silent = Vec::new();
+        for part in parts {
+            let word = |key: &str| part[key].as_str().unwrap_or_default();
+            let (name, state, cause) = (word("name"), word("state"), word("cause"));
+            self.part(name, state, cause);
+            if state != "healthy" {
+                self.event(&format!("{name} is {state}: {cause}"));
+                silent.extend(cause.trim().is_empty().then_some(name));
+            }
+        }
+        let detail = format!("{} parts {}", parts.len(), silent.join(", "));
+        let explained = !parts.is_empty() && silent.is_empty();
+        self.check("parts_explained", explained, &detail);
+        Ok(())
+    }
+
     /// A measurement with several members; it has to be an object.
     pub fn record(&mut self, name: &str, mut members: Value) {
         members["kind"] = json!("record");

@@ -20,7 +20,7 @@ use nix::sys::inotify::{AddWatchFlags, InotifyEvent, WatchDescriptor};
 use tokio::time::Instant;
 
 use super::counts::MemoryCounts;
-use super::inotify::Source;
+use super::inotify::{Source, collect};
 use super::pace::Pace;
 
 /// The file that is watched.
@@ -192,16 +192,9 @@ impl EventFiles {
 
     /// Waits for announcements and notes which files changed.
     async fn collect(&mut self) {
-        let Ok(source) = &self.source else {
-            return std::future::pending().await;
-        };
-        let (events, failed) = source.announced().await;
-        for event in events {
+        let then = "changes are seen at the tick";
+        for event in collect(&mut self.source, then).await {
             self.note(&event);
-        }
-        if let Some(error) = failed {
-            tracing::error!(error, "inotify failed; changes are seen at the tick");
-            self.source = Err(format!("inotify failed: {error}"));
         }
     }
 

@@ -146,22 +146,7 @@ fn near_quota() -> Result<()> {
 /// only silence is wrong: what is not healthy has to say why.
 fn parts(report: &mut Report, agent: &Agent) -> Result<()> {
     let status = agent.get("/v1/status")?;
-    let parts = status["components"].as_array().context("no components")?;
-    let mut silent = Vec::new();
-    for part in parts {
-        let word = |key: &str| part[key].as_str().unwrap_or_default();
-        let (name, state, cause) = (word("name"), word("state"), word("cause"));
-        report.part(name, state, cause);
-        if state != "healthy" {
-            report.event(&format!("{name} is {state}: {cause}"));
-            silent.extend(cause.trim().is_empty().then_some(name));
-        }
-    }
-    report.check(
-        "parts_explained",
-        !parts.is_empty() && silent.is_empty(),
-        &format!("{} parts {}", parts.len(), silent.join(", ")),
-    );
+    report.parts(&status)?;
     report.number("tick_ms", status["tick_ms"].as_f64());
     report.number("tick_work_ms_p50", status["tick_work_ms_p50"].as_f64());
     report.number("agent_cpu_cores", status["agent_cpu_cores"].as_f64());

@@ -1,6 +1,6 @@
 //! The agent as the service that is delivered: it starts, every part says how it is, it ends well.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::unit::{PATIENCE, property, systemctl};
 use super::{Stage, limits};
@@ -33,23 +33,7 @@ pub fn start(report: &mut Report) -> Result<()> {
 pub fn run(report: &mut Report, _: &Stage) -> Result<()> {
     wait_for(PATIENCE, || agent::part("watchdog").0 == "healthy");
     let status = agent::get("/v1/status")?;
-    let parts = status["components"].as_array().context("no components")?;
-    let mut silent = Vec::new();
-    for part in parts {
-        let word = |key: &str| part[key].as_str().unwrap_or_default();
-        let (name, state, cause) = (word("name"), word("state"), word("cause"));
-        report.part(name, state, cause);
-        if state != "healthy" {
-            report.event(&format!("{name} is {state}: {cause}"));
-            silent.extend(cause.trim().is_empty().then_some(name));
-        }
-    }
-    let detail = format!("{} parts {}", parts.len(), silent.join(", "));
-    report.check(
-        "parts_explained",
-        !parts.is_empty() && silent.is_empty(),
-        &detail,
-    );
+    report.parts(&status)?;
     let (state, cause) = agent::part("watchdog");
     report.check("watchdog_seen", state == "healthy", &cause);
     report.number("tick_work_ms_p50", status["tick_work_ms_p50"].as_f64());
