@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use llmos_engine::units::CgroupId;
-use llmos_proto::status::Decision;
+
+use crate::board::Between;
 
 /// Times from event to write that are kept.
 const TIMES: usize = 1024;
@@ -23,7 +24,7 @@ const SHOWN: usize = 256;
 pub struct FastPath {
     writes: u64,
     times_ms: VecDeque<f64>,
-    shown: Vec<Decision>,
+    shown: Vec<Between>,
     /// Cgroups whose near-quota event comes at another share than the configured one.
     told_early: Vec<CgroupId>,
 }
@@ -39,14 +40,14 @@ impl FastPath {
     }
 
     /// The next tick is to show this.
-    pub fn show(&mut self, decision: Decision) {
+    pub fn show(&mut self, made: Between) {
         if self.shown.len() < SHOWN {
-            self.shown.push(decision);
+            self.shown.push(made);
         }
     }
 
     /// What the tick is to show, oldest first.
-    pub fn take_shown(&mut self) -> Vec<Decision> {
+    pub fn take_shown(&mut self) -> Vec<Between> {
         std::mem::take(&mut self.shown)
     }
 

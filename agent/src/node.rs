@@ -13,10 +13,10 @@ use llmos_engine::sample::Limits;
 use llmos_engine::units::Timestamp;
 use llmos_engine::{Engine, TickInput, TickReport, WorkloadInput};
 use llmos_forecaster::TractModel;
-use llmos_proto::status::{Decision, Workload};
+use llmos_proto::status::Workload;
 
 use crate::apply::Applier;
-use crate::board::{Board, Published};
+use crate::board::{Board, Made, Published};
 use crate::config::Config;
 use crate::cost::{Act, Sampler, Shedder};
 use crate::fast::FastPath;
@@ -219,7 +219,7 @@ impl Node {
         self.keep_still(now);
         let report = self.decide(now, &sensed);
         let at_unix_ms = clock::wall_ms();
-        let (workloads, decisions) = self.apply(now, at_unix_ms, &sensed, &report);
+        let (workloads, decisions) = self.apply(now, &sensed, &report);
         self.engine.recycle(report);
         self.show(at_unix_ms, workloads, decisions);
 
@@ -337,20 +337,19 @@ impl Node {
         report
     }
 
-    /// Applies what was decided and dresses it for people.
+    /// Applies what was decided and dresses the workloads for people.
     fn apply(
         &mut self,
         now: Timestamp,
-        at_unix_ms: u64,
         sensed: &[Sensed],
         report: &TickReport,
-    ) -> (Vec<Workload>, Vec<Decision>) {
+    ) -> (Vec<Workload>, Made) {
         let shown = |forecast: &Option<Forecast>, standing: &Option<Standing>| {
             let forecast = forecast.as_ref()?;
             Some(show::forecast(forecast, standing.as_ref()))
         };
         let mut workloads = Vec::with_capacity(sensed.len());
-        let mut decisions = Vec::with_capacity(sensed.len() * 5);
+        let mut decisions = Made::for_workloads(sensed.len());
         for (s, r) in sensed.iter().zip(&report.workloads) {
             let Some(known) = self.sensor.tree().get(s.id) else {
                 continue;
@@ -362,7 +361,7 @@ impl Node {
                 .applier
                 .apply(now, &known.path, policy, &s.limits, &r.decisions);
             for (decision, outcome) in r.decisions.iter().zip(outcomes) {
-                decisions.push(show::decision(decision, &known.path, at_unix_ms, outcome));
+                decisions.push(decision, outcome);
             }
             workloads.push(Workload {
                 id: s.id.0.to_string(),
@@ -383,7 +382,7 @@ impl Node {
         (workloads, decisions)
     }
 
-    fn show(&mut self, at_unix_ms: u64, workloads: Vec<Workload>, decisions: Vec<Decision>) {
+    fn show(&mut self, at_unix_ms: u64, workloads: Vec<Workload>, decisions: Made) {
         let status = self.status(at_unix_ms, &workloads);
         let changes = self.board.publish(Published {
             status,

@@ -130,6 +130,16 @@ pub fn targets(decisions: &[Decision]) -> status::Limits {
     }
 }
 
+/// What to do with a limit, as readers and metrics know it.
+#[must_use]
+pub fn action(action: Action) -> &'static str {
+    match action {
+        Action::Raise => "raise",
+        Action::Lower => "lower",
+        Action::Hold => "hold",
+    }
+}
+
 /// A decision with its outcome in words.
 #[must_use]
 pub fn decision(
@@ -138,17 +148,12 @@ pub fn decision(
     at_unix_ms: u64,
     outcome: String,
 ) -> status::Decision {
-    let action = match decision.action {
-        Action::Raise => "raise",
-        Action::Lower => "lower",
-        Action::Hold => "hold",
-    };
     status::Decision {
         at_unix_ms,
         workload: decision.workload.0.to_string(),
         cgroup: cgroup.to_owned(),
         knob: decision.knob.file().to_owned(),
-        action: action.to_owned(),
+        action: action(decision.action).to_owned(),
         from: decision.from.filter(|from| from.is_finite()),
         to: decision.to,
         reasons: decision

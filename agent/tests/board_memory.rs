@@ -3,9 +3,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use llmos_agent::board::{Board, Published};
+use llmos_agent::apply::Outcome;
+use llmos_agent::board::{Board, Made, Published};
+use llmos_engine::decide::{Action, Decision, Knob, Reason};
+use llmos_engine::units::{CgroupId, Timestamp};
 use llmos_proto::status::{
-    API_VERSION, Coverage, Decision, Forecast, HorizonForecast, Limits, Status, Usage, Workload,
+    API_VERSION, Coverage, Forecast, HorizonForecast, Limits, Status, Usage, Workload,
 };
 
 struct Counting;
@@ -87,29 +90,37 @@ fn tick(status: &Status, tick: u32) -> Published {
             network_forecast: forecast(),
         })
         .collect();
-    let decision = |i: u32, knob: &str, action: &str| Decision {
-        at_unix_ms: tick.into(),
-        workload: i.to_string(),
-        cgroup: path(i),
-        knob: knob.into(),
-        action: action.into(),
-        from: Some(limit),
-        to: limit + 1.0,
-        reasons: (0..4)
-            .map(|r| format!("reason {r}: the forecast of the peak is 0.93 cores at 95 %"))
-            .collect(),
-        outcome: "applied".into(),
-    };
-    let decisions = (0..WORKLOADS)
-        .flat_map(|i| {
-            let action = if (tick + i).is_multiple_of(20) {
-                "raise"
-            } else {
-                "hold"
+    let mut decisions = Made::for_workloads(WORKLOADS as usize);
+    for i in 0..WORKLOADS {
+        let action = if (tick + i).is_multiple_of(20) {
+            Action::Raise
+        } else {
+            Action::Hold
+        };
+        for knob in [
+            Knob::CpuMax,
+            Knob::CpuBurst,
+            Knob::MemoryHigh,
+            Knob::MemoryMax,
+        ] {
+            let decision = Decision {
+                workload: CgroupId(i.into()),
+                knob,
+                at: Timestamp(tick.into()),
+                from: Some(limit),
+                to: limit + 1.0,
+                action,
+                reasons: vec![
+                    Reason::Margin {
+                        fraction: 0.2,
+                        value: limit
+                    };
+                    5
+                ],
             };
-            ["cpu.max", "memory.high", "memory.max"].map(|knob| decision(i, knob, action))
-        })
-        .collect();
+            decisions.push(&decision, Outcome::Applied);
+        }
+    }
     Published {
         between: Vec::new(),
         status: status.clone(),
@@ -147,7 +158,8 @@ fn a_thousand_workloads_fit_in_10_mb() {
         120,
         "shorter than for a few workloads"
     );
-    assert_eq!(detail.current.len(), 3);
+    assert_eq!(detail.current.len(), 4);
+    assert_eq!(detail.current[0].reasons.len(), 5);
     assert!(!detail.changes.is_empty());
     assert!(
         bytes < 10_000_000,

@@ -115,15 +115,16 @@ fn any() -> SocketAddr {
 }
 
 fn report(tick: u32) -> NodeReport {
-    let board = common::board(tick);
+    let board = common::board(tick - 1);
+    let changes = board.publish(common::published(tick));
     let facts = convert::NodeFacts {
         machine_id: "machine".into(),
         boot_id: "boot".into(),
         cpu_used_cores: Some(1.5),
         memory_used_bytes: None,
     };
-    let decisions = common::decisions(tick);
-    convert::node_report(&facts, &board.status(), &board.workloads(), &decisions)
+    let changes = changes.iter().map(AsRef::as_ref);
+    convert::node_report(&facts, &board.status(), &board.workloads(), changes)
 }
 
 async fn until(what: &str, true_now: impl Fn() -> bool) {

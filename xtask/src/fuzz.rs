@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz model --minutes N`: broken models for as long as one likes. The work is that of
-//! the test `fuzz` of the forecaster, which tries the first few hundred each time.
+//! `cargo xtask fuzz model|socket --minutes N`: broken models or requests for as long as one likes. The
+//! work is that of the test `fuzz` of the forecaster and `socket_fuzz` of the agent, which try the first
+//! few hundred or thousand each time.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use crate::step::Steps;
 use crate::{cmd, paths, tied};
@@ -9,8 +10,8 @@ use crate::{cmd, paths, tied};
 /// What to fuzz, and for how long.
 #[derive(clap::Args)]
 pub struct Args {
-    /// model: the loader of forecast models and their contracts
-    what: String,
+    /// What is given broken input
+    what: What,
     /// How long
     #[arg(long, value_name = "N", default_value_t = 60.0)]
     minutes: f64,
@@ -19,12 +20,28 @@ pub struct Args {
     first: Option<u64>,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// The loader of forecast models and their contracts
+    Model,
+    /// The status socket of the agent and its address for metrics
+    Socket,
+}
+
+impl What {
+    /// The test that does it, and the file of its figures.
+    fn test(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Model => ("fuzz", "fuzz_model.json"),
+            Self::Socket => ("socket_fuzz", "fuzz_socket.json"),
+        }
+    }
+}
+
 /// Tries cases until the time is over; figures and the files of failed cases go to `target/bench`.
 pub fn run(args: &Args) -> Result<()> {
     tied::endable()?;
-    if args.what != "model" {
-        bail!("nothing to fuzz by the name {}; there is: model", args.what);
-    }
+    let (name, figures) = args.what.test();
     ensure!(
         args.minutes.is_finite() && args.minutes > 0.0,
         "--minutes: expected a number above zero"
@@ -33,7 +50,7 @@ pub fn run(args: &Args) -> Result<()> {
     let test = |more: &[&str]| {
         let mut cargo = cmd::cargo();
         cargo
-            .args(["test", "--workspace", "--test", "fuzz"])
+            .args(["test", "--workspace", "--test", name])
             .args(more);
         cargo
     };
@@ -48,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
         fuzz.env("LLMOS_FUZZ_FIRST", first.to_string());
     }
     let sound = steps.run("fuzz", || cmd::run(&mut fuzz));
-    let figures = paths::bench().join("fuzz_model.json");
+    let figures = paths::bench().join(figures);
     println!("figures are in {}", paths::shown(&figures));
     steps.table("fuzz");
     sound

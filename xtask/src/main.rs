@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod cmd;
 mod dashboard;
+mod failures;
 mod fuzz;
 mod models;
 mod paths;

@@ -6,13 +6,14 @@ use anyhow::{Result, bail};
 
 use crate::setup::{self, Need};
 use crate::step::{self, Steps};
-use crate::{cmd, dashboard, models, paths, smoke, vm};
+use crate::{cmd, dashboard, failures, models, paths, smoke, vm};
 
-/// How many tests of one kind passed and failed.
-#[derive(Clone, Copy, Default)]
+/// How many tests of one kind passed and failed, and what the failed ones said.
+#[derive(Clone, Default)]
 struct Count {
     passed: usize,
     failed: usize,
+    said: Vec<String>,
 }
 
 /// Sets up, builds and runs all tests. A kind of test that breaks does not keep the next one from
@@ -36,6 +37,7 @@ pub fn run() -> Result<()> {
                 total.failed += count.failed;
                 if count.failed > 0 {
                     broken.push(format!("{name}: {} failed", count.failed));
+                    broken.extend(count.said.iter().map(|line| format!("  {line}")));
                 }
             }
             Err(error) => {
@@ -52,21 +54,23 @@ pub fn run() -> Result<()> {
         "together",
         together.map(|()| Count {
             passed: 1,
-            failed: 0,
+            ..Count::default()
         }),
     );
     for (name, result) in vm::all(&mut steps) {
-        take(
-            &name,
-            result.map(|(passed, failed)| Count { passed, failed }),
-        );
+        let count = result.map(|checks| Count {
+            passed: checks.passed,
+            failed: checks.failed.len(),
+            said: checks.failed,
+        });
+        take(&name, count);
     }
 
     step::remember("test_s", steps.seconds() - after_setup)?;
     steps.table("test");
-    for line in &broken {
-        println!("{line}");
-    }
+    let failed: String = broken.iter().map(|line| format!("{line}\n")).collect();
+    print!("{failed}");
+    std::fs::write(paths::target().join("test-failures.txt"), failed)?;
     let summary = format!("{} passed, {} failed", total.passed, total.failed);
     std::fs::write(
         paths::target().join("test-summary.txt"),
@@ -93,7 +97,9 @@ fn rust() -> Result<Count> {
     }
     let mut count = Count::default();
     let mut ignored = 0;
+    let mut failures = failures::Cargo::default();
     let ok = cmd::each_line(&mut tests, |line| {
+        failures.line(line);
         if let Some([passed, failed, left_out]) = cargo_counts(line) {
             count.passed += passed;
             count.failed += failed;
@@ -103,6 +109,7 @@ fn rust() -> Result<Count> {
     if ignored > 0 {
         bail!("{ignored} tests are ignored; a test that is not run proves nothing");
     }
+    count.said = failures.said();
     verdict("cargo test", ok, count)
 }
 
@@ -113,11 +120,16 @@ fn python() -> Result<Count> {
         .current_dir(models::folder())
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
     let mut count = Count::default();
+    let mut said = Vec::new();
     let ok = cmd::each_line(&mut pytest, |line| {
+        if failures::names_a_failure(line) {
+            said.push(line.to_owned());
+        }
         if let Some(seen) = pytest_counts(line) {
             count = seen;
         }
     })?;
+    count.said = said;
     verdict("pytest", ok, count)
 }
 
@@ -130,6 +142,9 @@ fn browser() -> Result<Count> {
     node.args(dashboard::tests()?);
     let mut count = Count::default();
     let ok = cmd::each_line(&mut node, |line| {
+        if failures::names_a_failure(line) {
+            count.said.push(line.to_owned());
+        }
         if let Some(number) = tap_count(line, "pass") {
             count.passed += number;
         }
@@ -224,7 +239,7 @@ mod tests {
                 false,
                 Count {
                     passed: 3,
-                    failed: 0
+                    ..Count::default()
                 }
             )
             .is_err()
@@ -235,7 +250,7 @@ mod tests {
                 true,
                 Count {
                     passed: 3,
-                    failed: 0
+                    ..Count::default()
                 }
             )
             .is_ok()

@@ -6,7 +6,7 @@ use llmos_engine::decide::{Action, Knob};
 use llmos_engine::units::Timestamp;
 use llmos_proto::status::Health;
 
-use super::tests::{Machine, all, managed};
+use super::tests::{Machine, all, managed, words};
 use super::{Applier, Outcome};
 use crate::freeze::{Cause, Verdict};
 
@@ -108,7 +108,7 @@ fn a_hierarchy_that_goes_away_is_one_state_and_its_limits_are_not_forgotten() {
     for second in 2..8 {
         tick(&mut applier, second);
         let now = Timestamp(second * 1_000_000_000);
-        let outcomes = applier.apply(now, "jobs/a", managed(), &limits, &lower);
+        let outcomes = words(applier.apply(now, "jobs/a", managed(), &limits, &lower));
         assert_eq!(outcomes, ["waiting: the cgroup v2 hierarchy is not there"]);
     }
     let component = applier.component();

@@ -144,11 +144,11 @@ impl Applier {
         managed: Option<&Policy>,
         limits: &Limits,
         decisions: &[Decision],
-    ) -> Vec<String> {
+    ) -> Vec<Outcome> {
         let Some(first) = decisions.first() else {
             return Vec::new();
         };
-        let outcomes = match (&mut self.enforcer, managed) {
+        match (&mut self.enforcer, managed) {
             (Some(enforcer), Some(policy)) => {
                 let cgroup = CgroupRef {
                     path,
@@ -161,8 +161,7 @@ impl Applier {
                 decisions.iter().map(not_written).collect()
             }
             (None, _) => decisions.iter().map(not_written).collect(),
-        };
-        outcomes.iter().map(ToString::to_string).collect()
+        }
     }
 
     /// Applies one decision of the fast path, between two ticks, for a workload that a rule opts in.

@@ -13,7 +13,7 @@ use llmos_engine::units::{Bytes, CgroupId, Cores, Timestamp};
 use llmos_proto::status::Health;
 use tempfile::TempDir;
 
-use super::Applier;
+use super::{Applier, Outcome};
 use crate::config::{Cli, Config};
 
 mod takeover;
@@ -119,7 +119,7 @@ impl Machine {
         decisions: &[Decision],
     ) -> Vec<String> {
         let now = Timestamp(second * 1_000_000_000);
-        applier.apply(now, "jobs/a", managed(), &self.limits(), decisions)
+        words(applier.apply(now, "jobs/a", managed(), &self.limits(), decisions))
     }
 
     pub(super) fn is_as_it_was(&self) -> bool {
@@ -131,6 +131,11 @@ impl Machine {
 pub(super) fn managed() -> Option<&'static Policy> {
     static POLICY: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);
     Some(&POLICY)
+}
+
+/// Outcomes as people read them.
+pub(super) fn words(outcomes: Vec<Outcome>) -> Vec<String> {
+    outcomes.iter().map(ToString::to_string).collect()
 }
 
 pub(super) fn all(machine: &Machine) -> [Decision; 3] {
@@ -182,7 +187,8 @@ fn what_is_not_opted_in_is_only_observed() {
     let machine = Machine::new();
     let mut applier = machine.start("enforce");
     let decisions = all(&machine);
-    let outcomes = applier.apply(Timestamp(1), "jobs/a", None, &machine.limits(), &decisions);
+    let outcomes =
+        words(applier.apply(Timestamp(1), "jobs/a", None, &machine.limits(), &decisions));
     assert_eq!(outcomes, ["observed"; 3]);
     assert!(machine.is_as_it_was());
 }
@@ -287,9 +293,7 @@ fn a_file_that_cannot_be_written_is_tried_less_and_less() {
     let high = [machine.decision(Knob::MemoryHigh, Action::Lower, 6e7)];
     let mut outcome = |second: u64| {
         let now = Timestamp(second * 1_000_000_000);
-        applier
-            .apply(now, "jobs/a", managed(), &limits, &high)
-            .remove(0)
+        words(applier.apply(now, "jobs/a", managed(), &limits, &high)).remove(0)
     };
     assert!(outcome(1).starts_with("failed: ") && outcome(1).starts_with("waiting: "));
     assert_eq!(outcome(2), "waiting: the last write failed");
@@ -308,13 +312,13 @@ fn memory_max_does_not_fall_when_memory_high_could_not() {
         machine.decision(Knob::MemoryMax, Action::Lower, 7e7),
         machine.decision(Knob::MemoryHigh, Action::Lower, 6e7),
     ];
-    let outcomes = applier.apply(
+    let outcomes = words(applier.apply(
         Timestamp(1),
         "jobs/a",
         managed(),
         &Limits::default(),
         &decisions,
-    );
+    ));
     assert_eq!(
         outcomes[0],
         "waiting: memory.high could not be lowered first"
@@ -345,7 +349,7 @@ fn a_vanished_cgroup_is_normal_and_forgotten() {
     let mut lower = decisions;
     lower[0].to = 0.4;
     let now = Timestamp(2_000_000_000);
-    let outcomes = applier.apply(now, "jobs/a", managed(), &limits, &lower);
+    let outcomes = words(applier.apply(now, "jobs/a", managed(), &limits, &lower));
     assert!(
         outcomes.iter().all(|outcome| outcome == "gone"),
         "{outcomes:?}"
@@ -389,13 +393,13 @@ fn without_controllers_enforcing_is_a_named_state() {
             .contains("offers no cpu and memory controllers")
     );
     let decisions = all(&machine);
-    let outcomes = applier.apply(
+    let outcomes = words(applier.apply(
         Timestamp(1),
         "jobs/a",
         managed(),
         &Limits::default(),
         &decisions,
-    );
+    ));
     assert!(outcomes[0].starts_with("failed: ") && outcomes[0].contains("cpu.max does not exist"));
     assert!(!Path::new(&machine.root().join("jobs/a/cpu.max")).exists());
 }
@@ -440,7 +444,7 @@ fn a_quota_waits_while_its_credit_cannot_be_lowered() {
     limits.cpu_burst_us = Some(85_000);
     let next = [quota(0.5), credit(50_000.0)];
     let now = Timestamp(2_000_000_000);
-    let outcomes = applier.apply(now, "jobs/a", managed(), &limits, &next);
+    let outcomes = words(applier.apply(now, "jobs/a", managed(), &limits, &next));
     assert_eq!(
         outcomes,
         [

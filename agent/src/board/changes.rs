@@ -3,7 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use llmos_engine::decide::Action;
 use llmos_proto::status::Decision;
+
+use super::made::Says;
+use crate::apply::Outcome;
+use crate::show;
 
 /// Changes kept over all workloads.
 pub const OVERALL: usize = 512;
@@ -24,21 +29,21 @@ pub fn share(workloads: usize) -> usize {
 pub struct Changes(VecDeque<Arc<Decision>>);
 
 impl Changes {
-    /// True when `decision` says something that the list does not hold yet. Only what was written
+    /// True when it says something that the list does not hold yet. Only what was written
     /// counts each time; a wish or a failure that comes again each tick is one change.
-    pub fn is_news(&self, decision: &Decision) -> bool {
-        if decision.action == "hold" {
+    pub fn is_news(&self, says: Says<'_>) -> bool {
+        if says.action == Action::Hold {
             return false;
         }
-        if decision.outcome == "applied" {
+        if *says.outcome == Outcome::Applied {
             return true;
         }
-        let last = self.0.iter().rev().find(|d| d.knob == decision.knob);
+        let last = self.0.iter().rev().find(|d| d.knob == says.knob.file());
         !last.is_some_and(|last| {
-            last.action == decision.action
-                && last.outcome == decision.outcome
-                && same(last.from, decision.from)
-                && same(Some(last.to), Some(decision.to))
+            last.action == show::action(says.action)
+                && says.outcome.reads(&last.outcome)
+                && same(last.from, says.from)
+                && same(Some(last.to), Some(says.to))
         })
     }
 
@@ -69,33 +74,49 @@ fn same(a: Option<f64>, b: Option<f64>) -> bool {
 mod tests {
     use super::*;
 
-    fn decision(knob: &str, action: &str, to: f64, outcome: &str) -> Decision {
-        Decision {
-            at_unix_ms: 0,
-            workload: "1".into(),
+    use crate::board::Between;
+    use llmos_engine::decide::{Decision as Decided, Knob};
+    use llmos_engine::units::{CgroupId, Timestamp};
+
+    fn made(knob: Knob, action: Action, to: f64, outcome: Outcome) -> Between {
+        Between {
             cgroup: "a".into(),
-            knob: knob.into(),
-            action: action.into(),
-            from: Some(1.0),
-            to,
-            reasons: Vec::new(),
-            outcome: outcome.into(),
+            at_unix_ms: 0,
+            decision: Decided {
+                workload: CgroupId(1),
+                knob,
+                at: Timestamp(0),
+                from: Some(1.0),
+                to,
+                action,
+                reasons: Vec::new(),
+            },
+            outcome,
         }
     }
 
     #[test]
     fn holds_and_repeated_wishes_are_no_news() {
         let mut changes = Changes::default();
-        assert!(!changes.is_news(&decision("cpu.max", "hold", 1.0, "held")));
-        let wish = decision("cpu.max", "raise", 2.0, "observed");
-        assert!(changes.is_news(&wish));
-        changes.push(Arc::new(wish.clone()), PER_WORKLOAD);
-        assert!(!changes.is_news(&wish));
-        assert!(changes.is_news(&decision("cpu.max", "raise", 3.0, "observed")));
-        assert!(changes.is_news(&decision("memory.high", "raise", 2.0, "observed")));
-        let written = decision("cpu.max", "raise", 2.0, "applied");
-        changes.push(Arc::new(written.clone()), PER_WORKLOAD);
-        assert!(changes.is_news(&written), "each write counts");
+        let wish = |knob, to| made(knob, Action::Raise, to, Outcome::Observed);
+        let hold = made(Knob::CpuMax, Action::Hold, 1.0, Outcome::Held);
+        assert!(!changes.is_news(hold.says()));
+        let first = wish(Knob::CpuMax, 2.0);
+        assert!(changes.is_news(first.says()));
+        changes.push(Arc::new(first.dressed()), PER_WORKLOAD);
+        assert!(!changes.is_news(first.says()));
+        assert!(changes.is_news(wish(Knob::CpuMax, 3.0).says()));
+        assert!(changes.is_news(wish(Knob::MemoryHigh, 2.0).says()));
+        let failed = |why: &str| {
+            let why = Outcome::Failed(why.to_owned());
+            made(Knob::CpuMax, Action::Raise, 2.0, why)
+        };
+        changes.push(Arc::new(failed("busy").dressed()), PER_WORKLOAD);
+        assert!(!changes.is_news(failed("busy").says()));
+        assert!(changes.is_news(failed("gone").says()), "another cause");
+        let written = made(Knob::CpuMax, Action::Raise, 2.0, Outcome::Applied);
+        changes.push(Arc::new(written.dressed()), PER_WORKLOAD);
+        assert!(changes.is_news(written.says()), "each write counts");
     }
 
     #[test]
@@ -110,10 +131,8 @@ mod tests {
     fn the_oldest_leave_first() {
         let mut changes = Changes::default();
         for to in 0..40_u32 {
-            changes.push(
-                Arc::new(decision("cpu.max", "raise", to.into(), "applied")),
-                32,
-            );
+            let applied = made(Knob::CpuMax, Action::Raise, to.into(), Outcome::Applied);
+            changes.push(Arc::new(applied.dressed()), 32);
         }
         let kept = changes.newest_first();
         assert_eq!(kept.len(), 32);

@@ -1,6 +1,6 @@
 //! Keeps NaN and infinity off the board: JSON has no word for them, and a reader would fail.
 
-use llmos_proto::status::{Coverage, Decision, Forecast, Limits, Status, Usage, Workload};
+use llmos_proto::status::{Coverage, Forecast, Limits, Status, Usage, Workload};
 
 /// Makes every unknown number of the status absent.
 pub fn status(status: &mut Status) {
@@ -39,12 +39,6 @@ pub fn workload(workload: &mut Workload) {
             standing(forecast);
         }
     }
-}
-
-/// False when the decision has no number to decide for, and so cannot be shown.
-pub fn decision(decision: &mut Decision) -> bool {
-    keep_finite(&mut decision.from);
-    decision.to.is_finite()
 }
 
 fn usage(usage: &mut Usage) {

@@ -4,6 +4,7 @@
 mod changes;
 mod finite;
 mod history;
+mod made;
 mod packed;
 #[cfg(test)]
 mod tests;
@@ -11,13 +12,17 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use llmos_engine::units::CgroupId;
 use llmos_proto::status::{
     API_VERSION, Decision, Decisions, HealthReport, Point, Status, Workload, WorkloadDetail,
     Workloads,
 };
 
+use crate::show;
 use changes::Changes;
 use history::History;
+use made::Says;
+pub use made::{Between, Made};
 
 /// What one tick of the loop has to show.
 #[derive(Debug, Clone)]
@@ -29,20 +34,20 @@ pub struct Published {
     /// All workloads that exist now.
     pub workloads: Vec<Workload>,
     /// The newest decision of each limit, also where it was to hold.
-    pub decisions: Vec<Decision>,
+    pub decisions: Made,
     /// What was decided on events since the last tick, oldest first.
-    pub between: Vec<Decision>,
+    pub between: Vec<Between>,
 }
 
-/// Decisions counted since the start, by limit, action and outcome.
-pub type Totals = BTreeMap<(String, String, String), u64>;
+/// Decisions counted since the start, by limit, action and outcome without its cause.
+pub type Totals = BTreeMap<[&'static str; 3], u64>;
 
 /// The newest tick; never changed once it is shown.
 #[derive(Debug)]
 struct Tick {
     status: Status,
     workloads: Arc<Workloads>,
-    decisions: Vec<Decision>,
+    decisions: Made,
 }
 
 /// What is kept of a workload over ticks.
@@ -58,7 +63,7 @@ struct State {
     number: u64,
     /// Wall clocks of the last ticks, milliseconds since 1970, newest last.
     times: VecDeque<u64>,
-    tracks: HashMap<String, Track>,
+    tracks: HashMap<CgroupId, Track>,
     changes: Changes,
     totals: Totals,
 }
@@ -92,7 +97,7 @@ impl Board {
                 tick: Arc::new(Tick {
                     status,
                     workloads,
-                    decisions: Vec::new(),
+                    decisions: Made::default(),
                 }),
                 number: 0,
                 times: VecDeque::with_capacity(history::TICKS),
@@ -108,8 +113,7 @@ impl Board {
     pub fn publish(&self, mut published: Published) -> Vec<Arc<Decision>> {
         finite::status(&mut published.status);
         published.workloads.iter_mut().for_each(finite::workload);
-        published.decisions.retain_mut(finite::decision);
-        published.between.retain_mut(finite::decision);
+        published.between.retain(|one| one.decision.to.is_finite());
         published.workloads.sort_by(|a, b| a.cgroup.cmp(&b.cgroup));
         let tick = Arc::new(Tick {
             status: published.status,
@@ -124,8 +128,16 @@ impl Board {
         let mut state = self.write();
         let before = std::mem::replace(&mut state.tick, tick.clone());
         let gone = state.remember(&tick);
-        let mut news = state.note_changes(&published.between);
-        news.extend(state.note_changes(&tick.decisions));
+        let mut news = Vec::new();
+        for one in &published.between {
+            state.note(
+                one.decision.workload,
+                one.says(),
+                || one.dressed(),
+                &mut news,
+            );
+        }
+        state.note_tick(&tick, &mut news);
         drop(state);
         // Freed without the lock: readers need not wait for it.
         drop((before, gone));
@@ -146,12 +158,18 @@ impl Board {
     pub fn workload(&self, key: &str) -> Option<WorkloadDetail> {
         let (tick, track, times) = {
             let state = self.read();
-            let id = state.tick.find(key)?.id.as_str();
-            let track = state.tracks.get(id).cloned()?;
+            let id = id_of(state.tick.find(key)?)?;
+            let track = state.tracks.get(&id).cloned()?;
             (state.tick.clone(), track, state.numbered_times())
         };
         let workload = tick.find(key)?.clone();
-        let current = tick.decisions.iter().filter(|d| d.workload == workload.id);
+        let id = id_of(&workload)?;
+        let rows = tick.decisions.rows().iter();
+        let current = rows.filter(|row| row.workload() == id);
+        let at = tick.workloads.at_unix_ms;
+        let current = current
+            .map(|row| tick.decisions.dressed(row, &workload.cgroup, at))
+            .collect();
         Some(WorkloadDetail {
             api_version: API_VERSION.to_owned(),
             history: track
@@ -165,7 +183,7 @@ impl Board {
                     })
                 })
                 .collect(),
-            current: current.cloned().collect(),
+            current,
             changes: owned(&track.changes),
             workload,
         })
@@ -216,11 +234,17 @@ impl Tick {
             .find(|w| w.id == key)
             .or_else(|| all.iter().find(|w| w.cgroup.trim_matches('/') == path))
     }
+
+    fn paths(&self) -> HashMap<CgroupId, &str> {
+        let all = self.workloads.workloads.iter();
+        all.filter_map(|workload| Some((id_of(workload)?, workload.cgroup.as_str())))
+            .collect()
+    }
 }
 
 impl State {
     /// Adds the tick to the histories; gives back what belonged to workloads that left.
-    fn remember(&mut self, tick: &Tick) -> HashMap<String, Track> {
+    fn remember(&mut self, tick: &Tick) -> HashMap<CgroupId, Track> {
         self.number += 1;
         if self.times.len() == history::TICKS {
             self.times.pop_front();
@@ -232,9 +256,8 @@ impl State {
         let ticks = history::ticks_for(tick.workloads.workloads.len());
         self.tracks.reserve(tick.workloads.workloads.len());
         for workload in &tick.workloads.workloads {
-            let (id, mut track) = before
-                .remove_entry(&workload.id)
-                .unwrap_or_else(|| (workload.id.clone(), Track::default()));
+            let Some(id) = id_of(workload) else { continue };
+            let mut track = before.remove(&id).unwrap_or_default();
             track
                 .history
                 .push(self.number, &workload.usage, &workload.limits, ticks);
@@ -244,22 +267,45 @@ impl State {
         before
     }
 
-    fn note_changes(&mut self, decisions: &[Decision]) -> Vec<Arc<Decision>> {
-        let most = changes::share(self.tracks.len());
-        let mut news = Vec::new();
-        for decision in decisions {
-            *self.totals.entry(total_key(decision)).or_default() += 1;
-            let Some(track) = self.tracks.get_mut(&decision.workload) else {
-                continue;
+    /// Counts all decisions of a tick, and keeps those that are changes.
+    fn note_tick(&mut self, tick: &Tick, news: &mut Vec<Arc<Decision>>) {
+        // Made for the first change: in most ticks there is none.
+        let mut paths = None;
+        let at = tick.workloads.at_unix_ms;
+        for row in tick.decisions.rows() {
+            let dressed = || {
+                let paths = paths.get_or_insert_with(|| tick.paths());
+                let cgroup = paths.get(&row.workload()).copied().unwrap_or_default();
+                tick.decisions.dressed(row, cgroup, at)
             };
-            if track.changes.is_news(decision) {
-                let decision = Arc::new(decision.clone());
-                track.changes.push(decision.clone(), most);
-                self.changes.push(decision.clone(), changes::OVERALL);
-                news.push(decision);
-            }
+            self.note(row.workload(), row.says(), dressed, news);
         }
-        news
+    }
+
+    fn note(
+        &mut self,
+        workload: CgroupId,
+        says: Says<'_>,
+        dressed: impl FnOnce() -> Decision,
+        news: &mut Vec<Arc<Decision>>,
+    ) {
+        // The cause of a failure is left out, so that the keys stay few.
+        let key = [
+            says.knob.file(),
+            show::action(says.action),
+            says.outcome.label(),
+        ];
+        *self.totals.entry(key).or_default() += 1;
+        let most = changes::share(self.tracks.len());
+        let Some(track) = self.tracks.get_mut(&workload) else {
+            return;
+        };
+        if track.changes.is_news(says) {
+            let decision = Arc::new(dressed());
+            track.changes.push(decision.clone(), most);
+            self.changes.push(decision.clone(), changes::OVERALL);
+            news.push(decision);
+        }
     }
 
     /// Wall clock by number of the tick.
@@ -269,14 +315,9 @@ impl State {
     }
 }
 
-/// The cause of a failure is dropped, so that the keys stay few.
-fn total_key(decision: &Decision) -> (String, String, String) {
-    let outcome = decision.outcome.split(':').next().unwrap_or_default();
-    (
-        decision.knob.clone(),
-        decision.action.clone(),
-        outcome.to_owned(),
-    )
+/// The id of a workload as a number.
+fn id_of(workload: &Workload) -> Option<CgroupId> {
+    workload.id.parse().ok().map(CgroupId)
 }
 
 fn owned(changes: &Changes) -> Vec<Decision> {

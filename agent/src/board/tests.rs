@@ -1,6 +1,9 @@
 //! What readers see of published ticks.
 
 use super::*;
+use crate::apply::Outcome;
+use llmos_engine::decide::{Action, Decision as Decided, Knob, Reason};
+use llmos_engine::units::Timestamp;
 use llmos_proto::status::{Component, Coverage, Forecast, Health, HorizonForecast, Limits, Usage};
 
 fn status() -> Status {
@@ -37,32 +40,38 @@ fn workload(id: &str, cgroup: &str, cpu: f64) -> Workload {
     }
 }
 
-fn decision(id: &str, action: &str, to: f64, outcome: &str) -> Decision {
-    Decision {
-        at_unix_ms: 0,
-        workload: id.into(),
-        cgroup: "x".into(),
-        knob: "cpu.max".into(),
-        action: action.into(),
+fn decision(id: u64, action: Action, to: f64, outcome: Outcome) -> (Decided, Outcome) {
+    let decided = Decided {
+        workload: CgroupId(id),
+        knob: Knob::CpuMax,
+        at: Timestamp(0),
         from: None,
         to,
-        reasons: vec!["peak 0.5 cores".into()],
-        outcome: outcome.into(),
-    }
+        action,
+        reasons: vec![Reason::Margin {
+            fraction: 0.25,
+            value: 0.5,
+        }],
+    };
+    (decided, outcome)
 }
 
 fn publish(
     board: &Board,
     at_unix_ms: u64,
     workloads: Vec<Workload>,
-    decisions: Vec<Decision>,
+    decisions: Vec<(Decided, Outcome)>,
 ) -> Vec<Arc<Decision>> {
+    let mut made = Made::default();
+    for (decision, outcome) in decisions {
+        made.push(&decision, outcome);
+    }
     board.publish(Published {
         between: Vec::new(),
         status: status(),
         at_unix_ms,
         workloads,
-        decisions,
+        decisions: made,
     })
 }
 
@@ -81,7 +90,12 @@ fn a_workload_is_found_by_id_and_by_path_with_its_history() {
     let board = Board::new(status());
     publish(&board, 1000, vec![workload("1", "b/two", 0.5)], vec![]);
     let both = vec![workload("1", "b/two", 0.75), workload("2", "a/one", 1.0)];
-    publish(&board, 2000, both, vec![decision("1", "hold", 1.0, "held")]);
+    publish(
+        &board,
+        2000,
+        both,
+        vec![decision(1, Action::Hold, 1.0, Outcome::Held)],
+    );
 
     let paths: Vec<_> = board
         .workloads()
@@ -101,6 +115,12 @@ fn a_workload_is_found_by_id_and_by_path_with_its_history() {
         .collect();
     assert_eq!(history, [(1000, Some(0.5)), (2000, Some(0.75))]);
     assert_eq!(detail.current.len(), 1, "holds are current decisions");
+    let current = &detail.current[0];
+    assert_eq!((&*current.cgroup, &*current.knob), ("b/two", "cpu.max"));
+    assert_eq!((&*current.action, &*current.outcome), ("hold", "held"));
+    assert_eq!(current.at_unix_ms, 2000);
+    assert_eq!(current.reasons.len(), 1, "reasons in words");
+    assert!(current.reasons[0].contains("25"), "{:?}", current.reasons);
     assert!(detail.changes.is_empty(), "holds are no changes");
     assert_eq!(board.workload("2").expect("by id").history.len(), 1);
     assert_eq!(board.workload("b"), None);
@@ -113,7 +133,7 @@ fn workloads_that_left_are_forgotten_but_their_changes_stay_in_the_list() {
         &board,
         1000,
         vec![workload("1", "a", 0.5)],
-        vec![decision("1", "raise", 2.0, "applied")],
+        vec![decision(1, Action::Raise, 2.0, Outcome::Applied)],
     );
     assert_eq!(news.len(), 1);
     publish(&board, 2000, vec![], vec![]);
@@ -128,26 +148,26 @@ fn workloads_that_left_are_forgotten_but_their_changes_stay_in_the_list() {
 #[test]
 fn changes_are_newest_first_and_a_repeated_wish_is_listed_once() {
     let board = Board::new(status());
-    for (to, outcome) in [(2.0, "observed"), (2.0, "observed"), (3.0, "observed")] {
-        let wish = decision("1", "raise", to, outcome);
+    for to in [2.0, 2.0, 3.0] {
+        let wish = decision(1, Action::Raise, to, Outcome::Observed);
         publish(&board, 1000, vec![workload("1", "a", 0.5)], vec![wish]);
     }
     let detail = board.workload("1").expect("there");
     let tos: Vec<_> = detail.changes.iter().map(|d| d.to).collect();
     assert_eq!(tos, [3.0, 2.0]);
     assert_eq!(board.decisions().decisions, detail.changes);
-    let key = ("cpu.max".into(), "raise".into(), "observed".into());
+    let key = ["cpu.max", "raise", "observed"];
     assert_eq!(board.totals().get(&key), Some(&3), "each decision counts");
 }
 
 #[test]
 fn failures_count_together_whatever_their_cause() {
     let board = Board::new(status());
-    for cause in ["failed: no such file", "failed: device busy"] {
-        let failure = decision("1", "raise", 2.0, cause);
+    for cause in ["no such file", "device busy"] {
+        let failure = decision(1, Action::Raise, 2.0, Outcome::Failed(cause.to_owned()));
         publish(&board, 1, vec![workload("1", "a", 0.5)], vec![failure]);
     }
-    let key = ("cpu.max".into(), "raise".into(), "failed".into());
+    let key = ["cpu.max", "raise", "failed"];
     assert_eq!(board.totals().get(&key), Some(&2));
 }
 
@@ -190,9 +210,9 @@ fn no_number_on_the_board_is_nan() {
         q99: 1.0,
     });
     broken.memory_forecast = Some(half);
-    let mut no_from = decision("1", "raise", 2.0, "applied");
-    no_from.from = Some(f64::NAN);
-    let nowhere = decision("1", "raise", f64::NAN, "applied");
+    let mut no_from = decision(1, Action::Raise, 2.0, Outcome::Applied);
+    no_from.0.from = Some(f64::NAN);
+    let nowhere = decision(1, Action::Raise, f64::NAN, Outcome::Applied);
     publish(&board, 1, vec![broken], vec![no_from, nowhere]);
     let detail = board.workload("1").expect("there");
     assert_eq!(detail.workload.usage.cpu_cores, None);

@@ -30,7 +30,7 @@ pub fn encode(to: &mut DescriptorEncoder, status: &Status, totals: &Totals) -> f
     parts(to, status)?;
     names::DECISIONS.write(
         to,
-        totals.iter().map(|((knob, action, outcome), count)| {
+        totals.iter().map(|([knob, action, outcome], count)| {
             let labels = Labels([("resource", knob), ("action", action), ("outcome", outcome)]);
             (labels, float(*count))
         }),

@@ -10,13 +10,16 @@ mod exposition;
 use std::collections::BTreeSet;
 
 use llmos_proto::status::{
-    API_VERSION, Component, Coverage, Decision, EventCount, Forecast, FreezeCause, Health,
-    HorizonForecast, Limits, Link, Lost, Program, Status, Usage, Workload,
+    API_VERSION, Component, Coverage, EventCount, Forecast, FreezeCause, Health, HorizonForecast,
+    Limits, Link, Lost, Program, Status, Usage, Workload,
 };
 
 use super::*;
-use crate::board::Published;
+use crate::apply::Outcome;
+use crate::board::{Made, Published};
 use exposition::{Series, parse};
+use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::units::{CgroupId, Timestamp};
 
 /// Names of series. A change here breaks somebody's dashboard or alert: say so in the changelog.
 const GOLDEN: &[&str] = &[
@@ -249,17 +252,17 @@ fn status() -> Status {
 
 fn text(workloads: Vec<Workload>) -> String {
     let board = Board::new(status());
-    let decisions = vec![Decision {
-        at_unix_ms: 1,
-        workload: "9".into(),
-        cgroup: "a".into(),
-        knob: "cpu.max".into(),
-        action: "raise".into(),
+    let mut decisions = Made::default();
+    let decision = Decision {
+        workload: CgroupId(9),
+        knob: Knob::CpuMax,
+        at: Timestamp(1),
         from: None,
         to: 1.0,
+        action: Action::Raise,
         reasons: Vec::new(),
-        outcome: "failed: device busy".into(),
-    }];
+    };
+    decisions.push(&decision, Outcome::Failed("device busy".into()));
     board.publish(Published {
         between: Vec::new(),
         status: status(),

@@ -13,9 +13,9 @@ use llmos_engine::units::{Bytes, CgroupId, Timestamp};
 
 use super::Node;
 use crate::apply::Outcome;
+use crate::board::Between;
 use crate::host::{clock, facts};
 use crate::probes::KernelEvent;
-use crate::show;
 use crate::watch::WatchEvent;
 
 /// Quotas that one wake may raise; whose event is passed over is told of again in its next period.
@@ -170,12 +170,12 @@ impl Node {
             self.fast.wrote(done.0.saturating_sub(event_at.0));
         }
         let at_unix_ms = clock::wall_ms();
-        self.fast.show(show::decision(
-            decision,
-            path,
+        self.fast.show(Between {
+            cgroup: path.to_owned(),
             at_unix_ms,
-            outcome.to_string(),
-        ));
+            decision: decision.clone(),
+            outcome,
+        });
         applied
     }
 }

@@ -1,11 +1,14 @@
 //! A small node to show: one managed workload with everything, one that nobody manages and of which
 //! little is known.
 
-use llmos_agent::board::{Board, Published};
+use llmos_agent::apply::Outcome;
+use llmos_agent::board::{Board, Made, Published};
 use llmos_agent::freeze::Switch;
+use llmos_engine::decide::{Action, Decision, Knob, Reason};
+use llmos_engine::units::{CgroupId, Timestamp};
 use llmos_proto::status::{
-    API_VERSION, Component, Coverage, Decision, EventCount, Forecast, FreezeCause, HandedOver,
-    Health, HorizonForecast, Limits, Link, Lost, Status, Usage, Workload,
+    API_VERSION, Component, Coverage, EventCount, Forecast, FreezeCause, HandedOver, Health,
+    HorizonForecast, Limits, Link, Lost, Status, Usage, Workload,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -186,40 +189,47 @@ pub fn workloads(tick: u32) -> Vec<Workload> {
     vec![web, cron]
 }
 
-pub fn decisions(tick: u32) -> Vec<Decision> {
-    let decision = |knob: &str, action: &str, from, to, outcome: &str, reasons: &[&str]| Decision {
-        at_unix_ms: START_MS + u64::from(tick) * 1000,
-        workload: "4242".into(),
-        cgroup: WEB.into(),
-        knob: knob.into(),
-        action: action.into(),
-        from,
+pub fn decisions(tick: u32) -> Made {
+    let decision = |knob, action, from, to, reasons| Decision {
+        workload: CgroupId(4242),
+        knob,
+        at: Timestamp(0),
+        from: Some(from),
         to,
-        reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
-        outcome: outcome.into(),
+        action,
+        reasons,
     };
     let limit = 1.2 + f64::from(tick) / 10.0;
-    vec![
-        decision(
-            "cpu.max",
-            "raise",
-            Some(1.0),
+    let mut made = Made::default();
+    let forecast = Reason::Forecast {
+        q: 0.95,
+        horizon_ticks: 10,
+        value: 0.8,
+        source: "model",
+    };
+    let margin = Reason::Margin {
+        fraction: 0.2,
+        value: limit,
+    };
+    made.push(
+        &decision(
+            Knob::CpuMax,
+            Action::Raise,
+            1.0,
             limit,
-            "applied",
-            &[
-                "forecast of the peak in 10 s is 0.80 cores (q95)",
-                "margin 20 %",
-            ],
+            vec![forecast, margin],
         ),
-        decision(
-            "memory.high",
-            "hold",
-            Some(134_217_728.0),
-            134_217_728.0,
-            "held",
-            &["use 100 MiB is within the limit"],
-        ),
-    ]
+        Outcome::Applied,
+    );
+    let bytes = 134_217_728.0;
+    let live = Reason::WorkingSet {
+        value: 104_857_600.0,
+    };
+    made.push(
+        &decision(Knob::MemoryHigh, Action::Hold, bytes, bytes, vec![live]),
+        Outcome::Held,
+    );
+    made
 }
 
 pub fn published(tick: u32) -> Published {

@@ -14,4 +14,5 @@ pub mod peers;
 pub mod report;
 pub mod scenario;
 pub mod system;
+pub mod tracer;
 pub mod watch;

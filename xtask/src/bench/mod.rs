@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     runs: Option<u32>,
     /// act: these cases of chaos only: kill9, kill_between, reboot, disk_full, journal_damage, churn,
-    /// sigstop, another_writer, clock_jump, maps_full
+    /// sigstop, another_writer, clock_jump, daemon_reload, maps_full
     #[arg(long, value_name = "CASE", value_delimiter = ',')]
     case: Vec<String>,
     /// act: how many minutes the soak lasts (default: 30)

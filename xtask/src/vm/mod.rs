@@ -10,7 +10,7 @@ mod native;
 pub mod peers;
 mod qemu;
 mod report;
-mod system;
+pub mod system;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -73,8 +73,14 @@ const LIMIT: Duration = Duration::from_secs(900);
 const SILENCE: Duration = Duration::from_secs(300);
 const MEMORY_MIB: u32 = 1024;
 
-/// Passed and failed checks of something that was run under a name.
-pub type Outcome = (String, Result<(usize, usize)>);
+/// How many checks passed, and the name of each one that failed with what was seen.
+pub struct Checks {
+    pub passed: usize,
+    pub failed: Vec<String>,
+}
+
+/// What came of something that was run under a name.
+pub type Outcome = (String, Result<Checks>);
 
 /// Sets up, builds and runs the scenario on the kernels that were asked for.
 pub fn run(args: &Args) -> Result<()> {
@@ -176,17 +182,19 @@ fn scenarios(
         for (kernel, report) in reports {
             let result = report.and_then(|report| {
                 report.write(kernel.series)?;
-                let (passed, failed) = report.counts();
+                let checks = report.outcome();
                 println!(
-                    "  kernel {}: {passed} checks passed, {failed} failed",
-                    kernel.series
+                    "  kernel {}: {} checks passed, {} failed",
+                    kernel.series,
+                    checks.passed,
+                    checks.failed.len()
                 );
                 columns.push(Column {
                     heading: kernel.heading(),
                     release: kernel.release(),
                     parts: report.parts,
                 });
-                Ok((passed, failed))
+                Ok(checks)
             });
             outcomes.push((format!("kernel {}", kernel.series), result));
         }
@@ -281,7 +289,10 @@ fn agrees(columns: &[Column]) -> Outcome {
         if !verdict.differing.is_empty() {
             println!("  if that is meant: cargo xtask vm --write-matrix");
         }
-        (verdict.same, verdict.differing.len())
+        Checks {
+            passed: verdict.same,
+            failed: verdict.differing,
+        }
     });
     (format!("table of {}", matrix::PAGE), result)
 }
@@ -290,8 +301,8 @@ fn verdict(outcomes: Vec<Outcome>) -> Result<()> {
     let mut wrong = Vec::new();
     for (name, result) in outcomes {
         match result {
-            Ok((passed, 0)) => println!("{name}: {passed} passed"),
-            Ok((_, failed)) => wrong.push(format!("{name}: {failed} failed")),
+            Ok(checks) if checks.failed.is_empty() => println!("{name}: {} passed", checks.passed),
+            Ok(checks) => wrong.push(format!("{name}: {}", checks.failed.join("; "))),
             Err(error) => wrong.push(format!("{name}: {error:#}")),
         }
     }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
+use super::Checks;
 use super::matrix::Part;
 
 /// The results of one boot.
@@ -72,9 +73,17 @@ impl Report {
     }
 
     /// Checks that went well and checks that did not.
-    pub fn counts(&self) -> (usize, usize) {
-        let passed = self.checks.iter().filter(|(_, ok, _)| *ok).count();
-        (passed, self.checks.len() - passed)
+    pub fn outcome(&self) -> Checks {
+        let failed: Vec<String> = self
+            .checks
+            .iter()
+            .filter(|(_, ok, _)| !ok)
+            .map(|(name, _, detail)| format!("{name}: {detail}"))
+            .collect();
+        Checks {
+            passed: self.checks.len() - failed.len(),
+            failed,
+        }
     }
 
     /// An error when the machine did not get to its end or said what nobody understands.
@@ -123,7 +132,10 @@ mod tests {
         assert!(format!("{:#}", report.complete().unwrap_err()).contains("last check was: a"));
         report.line(r#"{"kind":"end"}"#);
         report.complete().unwrap();
-        assert_eq!(report.counts(), (1, 0));
+        report.line(r#"{"kind":"check","name":"b","ok":false,"detail":"2 kills","at_s":1.0}"#);
+        let checks = report.outcome();
+        assert_eq!(checks.passed, 1);
+        assert_eq!(checks.failed, ["b: 2 kills"]);
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn with_yield_the_first_change_is_enough() {
     let mut apply = |second: f64| {
         let limits = machine.limits();
         let quota = machine.quota(0.5);
-        let outcomes = applier.apply(at(second), "jobs/a", Some(&policy), &limits, &quota);
+        let outcomes = words(applier.apply(at(second), "jobs/a", Some(&policy), &limits, &quota));
         (
             outcomes[0].clone(),
             applier.handed_over(),
@@ -184,7 +184,7 @@ fn a_file_that_is_opted_out_and_in_again_begins_anew() {
     };
     let quota = machine.quota(0.5);
     let mut apply = |second: f64, policy: Option<&Policy>| {
-        applier.apply(at(second), "jobs/a", policy, &machine.limits(), &quota)
+        words(applier.apply(at(second), "jobs/a", policy, &machine.limits(), &quota))
     };
     apply(1.0, Some(&policy));
     machine.put("cpu.max", "200000 100000\n");
@@ -214,13 +214,13 @@ fn reloads_of_systemd_are_told_apart_and_never_end_it() {
     for _ in 0..8 {
         // The walk is not asked here: it sees the same.
         let limits = Limits::default();
-        let outcomes = applier.apply(at(now), UNIT, managed(), &limits, &decisions);
+        let outcomes = words(applier.apply(at(now), UNIT, managed(), &limits, &decisions));
         assert_eq!(outcomes, ["applied"; 2]);
         reload();
         for knob in [Knob::CpuMax, Knob::MemoryHigh] {
             applier.look(at(now + 0.1), id, knob);
         }
-        let outcomes = applier.apply(at(now + 1.5), UNIT, managed(), &limits, &decisions);
+        let outcomes = words(applier.apply(at(now + 1.5), UNIT, managed(), &limits, &decisions));
         assert_eq!(outcomes, ["waiting: systemd has put its own value back"; 2]);
         // The waits get longer all the same.
         now += 400.0;
@@ -242,7 +242,7 @@ fn what_is_theirs_stays_theirs_over_a_takeover() {
         let now = Timestamp(second * 1_000_000_000);
         applier.tick(now);
         let limits = machine.limits();
-        applier.apply(now, "jobs/a", Some(&policy), &limits, &decisions)
+        words(applier.apply(now, "jobs/a", Some(&policy), &limits, &decisions))
     };
     apply(1);
     machine.put("cpu.max", "200000 100000\n");

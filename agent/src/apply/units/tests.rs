@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::Which;
 use crate::apply::Applier;
-use crate::apply::tests::managed;
+use crate::apply::tests::{managed, words};
 use crate::config::{Cli, Config};
 
 const UNIT: &str = "batch.service";
@@ -134,7 +134,7 @@ impl Machine {
                 reasons: Vec::new(),
             })
             .collect();
-        let outcomes = applier.apply(now, PATH, managed(), &self.limits(), &decisions);
+        let outcomes = words(applier.apply(now, PATH, managed(), &self.limits(), &decisions));
         applier.settle();
         outcomes
     }

@@ -55,11 +55,10 @@ pub fn run(report: &mut Report, stage: &Stage, agent: &Agent) -> Result<()> {
         .wave
         .keyed("memory.events", "oom_kill ")
         .context("memory.events")?;
-    report.event(&waves.to_string());
     report.check(
         "memory_followed",
         waves.followed() && kills == 0,
-        &format!("{kills} OOM kills"),
+        &format!("{waves}; {kills} OOM kills"),
     );
 
     let touched = verdict::changes(&seen.samples[2]);

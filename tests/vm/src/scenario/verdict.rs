@@ -99,24 +99,50 @@ fn in_force(quota: &[Quota], at_ms: f64) -> Option<f64> {
         .map(|change| change.cores)
 }
 
+/// How often a limit fell to where it would have stopped the peak, and rose from there to the peak.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Moves {
+    /// Times down.
+    pub falls: usize,
+    /// Times up.
+    pub rises: usize,
+    low: bool,
+}
+
+impl Moves {
+    fn see(&mut self, limit: f64, peak: f64) {
+        if !self.low && limit < peak * LOW {
+            self.low = true;
+            self.falls += 1;
+        } else if self.low && limit >= peak * 0.98 {
+            self.low = false;
+            self.rises += 1;
+        }
+    }
+}
+
 /// What the memory limits did, in bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Memory {
     /// The highest use.
     pub peak: f64,
-    /// Times at which both limits had fallen to where they would have stopped the peak.
-    pub falls: usize,
-    /// Times at which both limits rose from there to the peak.
-    pub rises: usize,
+    /// Of `memory.high`, which leads.
+    pub high: Moves,
+    /// Of `memory.max`, which covers 99 of 100 coming peaks. Two waves are enough to forecast the
+    /// next, so it need not come down a second time.
+    pub max: Moves,
     /// Looks at which use was above `memory.max`; the kernel does not allow it for long.
     pub above_max: usize,
 }
 
 impl Memory {
-    /// Down, up, and down again: both directions were seen, and the second fall needs a rise.
+    /// `memory.high` down, up, and down again: both directions were seen, and the second fall needs a
+    /// rise. `memory.max` down and up.
     #[must_use]
     pub fn followed(&self) -> bool {
-        self.falls >= 2 && self.rises >= 1 && self.above_max == 0
+        let led = self.high.falls >= 2 && self.high.rises >= 1;
+        let kept = self.max.falls >= 1 && self.max.rises >= 1;
+        led && kept && self.above_max == 0
     }
 }
 
@@ -125,8 +151,9 @@ impl fmt::Display for Memory {
         let mib = self.peak / 1_048_576.0;
         write!(
             f,
-            "memory: peak {mib:.0} MiB; limits fell {} and rose {} times",
-            self.falls, self.rises
+            "memory: peak {mib:.0} MiB; high fell {} and rose {} times, max {} and {}; {} looks \
+             above max",
+            self.high.falls, self.high.rises, self.max.falls, self.max.rises, self.above_max
         )
     }
 }
@@ -140,23 +167,17 @@ pub fn memory(samples: &[Sample]) -> Memory {
         .fold(0.0, f64::max);
     let mut judged = Memory {
         peak,
-        falls: 0,
-        rises: 0,
+        high: Moves::default(),
+        max: Moves::default(),
         above_max: 0,
     };
-    let mut low = false;
     for sample in samples {
         let (Some(high), Some(max), Some(memory)) = (sample.high, sample.max, sample.memory) else {
             continue;
         };
         judged.above_max += usize::from(memory > max);
-        if !low && high.max(max) < peak * LOW {
-            low = true;
-            judged.falls += 1;
-        } else if low && high.min(max) >= peak * 0.98 {
-            low = false;
-            judged.rises += 1;
-        }
+        judged.high.see(high, peak);
+        judged.max.see(max, peak);
     }
     judged
 }
@@ -241,6 +262,13 @@ mod tests {
         ];
         assert!(memory(&wave).followed());
         assert!(!memory(&wave[..3]).followed(), "no second fall");
+        let max_stays = [
+            look(40.0, f64::INFINITY, 512.0),
+            look(40.0, 60.0, 70.0),
+            look(200.0, 230.0, 260.0),
+            look(40.0, 60.0, 260.0),
+        ];
+        assert!(memory(&max_stays).followed(), "the next peak is foreseen");
         let only_high = [
             look(40.0, 60.0, 512.0),
             look(200.0, 230.0, 512.0),

@@ -6,13 +6,15 @@ mod boot;
 mod ends;
 mod identity;
 mod image;
+mod lasting;
 mod limits;
 mod reload;
 mod service;
+mod storm;
 pub mod target;
 pub mod unit;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::report::Report;
 use target::Target;
@@ -21,18 +23,24 @@ use target::Target;
 type Part = fn(&mut Report, &Stage) -> Result<()>;
 
 /// All parts in order, by the names that `cargo xtask vm system --only` takes.
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 7] = [
     ("service", service::run),
     ("identity", identity::run),
     ("limits", limits::run),
     ("reload", reload::run),
+    ("lasting", lasting::run),
     ("ends", ends::run),
+    ("storm", storm::run),
 ];
+/// Runs of a part that is repeated, unless a number stands after its name.
+const RUNS: u32 = 3;
 
 /// What the parts work with.
 pub struct Stage {
     /// All workloads.
     pub targets: Vec<Target>,
+    /// How often the part that is repeated is.
+    pub runs: u32,
 }
 
 impl Stage {
@@ -63,25 +71,37 @@ impl Stage {
     }
 }
 
-/// Runs the parts that were asked for; none means all.
+/// Runs the parts that were asked for; none means all. `NAME:N` repeats a part that is repeated N times.
 ///
 /// # Errors
 /// When a part cannot be carried out at all, or there is none of a name.
 pub fn run(report: &mut Report, asked: &[&str]) -> Result<()> {
-    for name in asked {
+    let mut runs = RUNS;
+    let mut names = Vec::new();
+    for asked in asked {
+        let (name, number) = asked.split_once(':').unwrap_or((asked, ""));
+        if !number.is_empty() {
+            runs = number
+                .parse()
+                .with_context(|| format!("{asked}: {number}"))?;
+        }
+        names.push(name);
         let known: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
         ensure!(
-            known.contains(name),
+            known.contains(&name),
             "no part {name}; there are: {}",
             known.join(", ")
         );
     }
     boot::run(report)?;
-    let stage = target::start_all()?;
+    let stage = Stage {
+        targets: target::start_all()?,
+        runs,
+    };
     report.event(&format!("{} workloads run", stage.targets.len()));
     service::start(report)?;
     for (name, part) in PARTS {
-        if asked.is_empty() || asked.contains(&name) {
+        if names.is_empty() || names.contains(&name) {
             report.event(&format!("part {name}"));
             part(report, &stage)?;
         }

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
+use super::image;
 use super::unit::{PATIENCE, say, systemctl};
-use super::{Stage, image};
 use crate::cgroup::{Group, LIMITS};
 use crate::clock::wait_for;
 use crate::scenario::Load;
@@ -124,12 +124,12 @@ impl Target {
 ///
 /// # Errors
 /// When one cannot be made as it has to be.
-pub fn start_all() -> Result<Stage> {
+pub fn start_all() -> Result<Vec<Target>> {
     image::import().context("make an image")?;
     // Its name is not what the rule names.
     let mut other = service("other", "CPUAccounting=yes")?;
     other.opted_in = false;
-    let targets = vec![
+    Ok(vec![
         service("llmos-test-limited", "CPUQuota=150%\nMemoryMax=400M")?,
         service("llmos-test-bare", "")?,
         other,
@@ -138,8 +138,7 @@ pub fn start_all() -> Result<Stage> {
         container_by_systemd()?,
         container_by_cgroupfs()?,
         group_of_a_pod()?,
-    ];
-    Ok(Stage { targets })
+    ])
 }
 
 /// A service with these settings. Without any, it has the controllers that others in its slice asked for.

@@ -9,6 +9,7 @@ use super::Subject;
 use crate::bench::Numbers;
 use crate::bench::machine::{self, Disk, MEMORY_MIB, SERIES, Timed, keep};
 use crate::step::Steps;
+use crate::vm::system::{self, Profiles, Scenario};
 
 /// A case: what it is called, and what its runs take.
 struct Case {
@@ -19,6 +20,8 @@ struct Case {
     /// The machine is started again for each run.
     restarts: bool,
     memory_mib: u32,
+    /// In a Debian system, by this part of its scenario.
+    part: Option<&'static str>,
 }
 
 const fn case(name: &'static str, per_run_ms: u64) -> Case {
@@ -28,10 +31,11 @@ const fn case(name: &'static str, per_run_ms: u64) -> Case {
         disk: false,
         restarts: false,
         memory_mib: MEMORY_MIB,
+        part: None,
     }
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     case("kill9", 10_000),
     Case {
         disk: true,
@@ -49,6 +53,10 @@ const CASES: [Case; 10] = [
     case("sigstop", 15_000),
     case("another_writer", 10_000),
     case("clock_jump", 10_000),
+    Case {
+        part: Some("storm"),
+        ..case("daemon_reload", 90_000)
+    },
     Case {
         // An agent takes 18 KiB for each group.
         memory_mib: 3_072,
@@ -96,6 +104,35 @@ pub fn known(names: &[String]) -> Result<()> {
 }
 
 fn one(case: &Case, subject: &Subject) -> Result<Vec<Value>> {
+    let limit = AROUND + case.per_run * subject.runs;
+    let records = match case.part {
+        Some(part) => in_a_system(part, limit, subject)?,
+        None => in_a_machine(case, limit, subject)?,
+    };
+    keep(
+        &format!("act-chaos-{}", case.name),
+        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
+    )?;
+    Ok(records)
+}
+
+fn in_a_system(part: &str, limit: Duration, subject: &Subject) -> Result<Vec<Value>> {
+    let scenario = Scenario {
+        parts: Some(&format!("{part}:{}", subject.runs)),
+        // Writes are traced by a probe that older kernels do not have.
+        kernel: system::kernel(SERIES)?,
+        profiles: Profiles {
+            under_test: subject.release,
+            of_the_test: false,
+        },
+        keep: false,
+        limit,
+    };
+    let image = scenario.ready(&mut Steps::new())?;
+    Ok(scenario.boot(&image)?.records)
+}
+
+fn in_a_machine(case: &Case, limit: Duration, subject: &Subject) -> Result<Vec<Value>> {
     let disk = if case.disk {
         Some(Disk::make(&format!("chaos-{}", case.name), case.restarts)?)
     } else {
@@ -104,15 +141,10 @@ fn one(case: &Case, subject: &Subject) -> Result<Vec<Value>> {
     let machine = Timed {
         program: &format!("vm-act,chaos,{},{}", case.name, subject.runs),
         programs: subject.under_test(),
-        limit: AROUND + case.per_run * subject.runs,
+        limit,
         silence: SILENCE,
     };
-    let records = machine.run_in(case.memory_mib, disk.as_ref())?;
-    keep(
-        &format!("act-chaos-{}", case.name),
-        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
-    )?;
-    Ok(records)
+    machine.run_in(case.memory_mib, disk.as_ref())
 }
 
 /// What the runs of a case came to.

@@ -78,7 +78,7 @@ impl Subject {
 }
 
 /// Programs that measure and make load.
-const MEASURING: [&str; 3] = ["vm-init", "vm-act", "vm-workload"];
+const MEASURING: [&str; 5] = ["vm-init", "vm-act", "vm-workload", "vm-switch", "vm-system"];
 /// A burst with its rest takes two to five seconds under each of six controllers.
 const BURSTS: RangeInclusive<u32> = 2..=1_000;
 const DEFAULT_BURSTS: u32 = 40;

@@ -1,5 +1,5 @@
 //! Programs that grow past their memory limit: how many are killed or get stuck, and how much longer
-//! growing takes than without a limit.
+//! growing takes than without a limit. And on a node that is full: who is killed.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::step::{self, Steps};
 /// Each run is a line of progress.
 const SILENCE: Duration = Duration::from_secs(180);
 const AROUND: Duration = Duration::from_secs(300);
-/// Twenty programs in three arms, each with a bound of 20 s, a rest and a start.
+/// Twenty programs in three arms and ten on a full node, each with a bound of 20 s, a rest and a start.
 const PER_ROUND: Duration = Duration::from_secs(60 * 35);
 
 /// Runs the programs in one machine and takes the figures from its records.
@@ -39,6 +39,7 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
     )?;
     table(&records);
     figures(&records, numbers);
+    full(&records, numbers);
     Ok(())
 }
 
@@ -85,6 +86,31 @@ fn stretches<'a>(records: &'a [Value], arm: &'a str) -> impl Iterator<Item = f64
 
 fn program(run: &Value) -> [&Value; 3] {
     ["pages", "processes", "mib_per_s"].map(|key| &run[key])
+}
+
+/// Where the kernel killed on a node that had nothing left.
+fn full(records: &[Value], numbers: &mut Numbers) {
+    let runs: Vec<&Value> = records.iter().filter(|r| r["name"] == "full").collect();
+    let ended = |how: &str| runs.iter().filter(|run| run["ended"] == how).count() as f64;
+    let kills = |key: &str| runs.iter().filter_map(|run| run[key].as_f64()).sum::<f64>();
+    let beyond = runs
+        .iter()
+        .filter(|run| run["at_its_limit"] == false)
+        .count();
+    for (key, value) in [
+        ("oom_full_runs", runs.len() as f64),
+        ("oom_full_killed", ended("killed")),
+        ("oom_full_stuck", ended("stuck")),
+        ("oom_full_done", ended("done")),
+        (
+            "oom_full_elsewhere",
+            kills("elsewhere") + kills("unaccounted"),
+        ),
+        ("oom_full_not_at_its_limit", beyond as f64),
+    ] {
+        println!("  {key:<26} {value}");
+        numbers.put(key, Some(value));
+    }
 }
 
 /// The arms beside each other, for people.
@@ -142,5 +168,25 @@ mod tests {
         assert_eq!(numbers.get("oom_stretch_p50_without"), None);
         let reason = numbers.reason("oom_stretch_p50_without").unwrap();
         assert!(reason.contains("no run without"), "{reason}");
+    }
+
+    #[test]
+    fn a_kill_of_a_neighbour_on_a_full_node_is_seen() {
+        let run = |ended: &str, elsewhere: u32, at_its_limit: bool| {
+            json!({
+                "name": "full", "ended": ended, "elsewhere": elsewhere, "unaccounted": 0,
+                "at_its_limit": at_its_limit,
+            })
+        };
+        let records = [
+            run("killed", 0, true),
+            run("done", 1, true),
+            run("killed", 0, false),
+        ];
+        let mut numbers = Numbers::default();
+        full(&records, &mut numbers);
+        assert_eq!(numbers.get("oom_full_killed"), Some(2.0));
+        assert_eq!(numbers.get("oom_full_elsewhere"), Some(1.0));
+        assert_eq!(numbers.get("oom_full_not_at_its_limit"), Some(1.0));
     }
 }

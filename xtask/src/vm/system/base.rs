@@ -5,7 +5,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::vm::kernel::Kernel;
 use crate::{apt, cmd, paths};
 
 /// What is in it beside Debian's smallest system: the first process and its bus, the runtime.
@@ -41,14 +40,14 @@ pub fn libc() -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// Is there one of these inputs?
-pub fn is_there(kernel: Kernel) -> bool {
+/// Is there one of this Debian release, made as here?
+pub fn is_there(suite: &str) -> bool {
     let made_of = std::fs::read_to_string(folder().join("inputs")).unwrap_or_default();
-    image().is_file() && made_of == inputs(kernel)
+    image().is_file() && made_of == inputs(suite)
 }
 
 /// Makes it (a minute, 100 MB of packages).
-pub fn make(kernel: Kernel) -> Result<()> {
+pub fn make(suite: &str) -> Result<()> {
     for (program, package) in [("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs")] {
         if cmd::find(program).is_none() {
             apt::install(&[package])?;
@@ -65,8 +64,8 @@ pub fn make(kernel: Kernel) -> Result<()> {
     for path in LEFT_OUT {
         debian.arg(format!("--dpkgopt=path-exclude={path}"));
     }
-    debian.arg(kernel.suite).arg(&root);
-    debian.arg(apt::source_list(&[kernel.suite])?.trim());
+    debian.arg(suite).arg(&root);
+    debian.arg(apt::source_list(&[suite])?.trim());
     cmd::run(&mut debian)?;
 
     std::fs::write(folder.join("libc"), libc_of(&root)?)?;
@@ -81,7 +80,7 @@ pub fn make(kernel: Kernel) -> Result<()> {
     remove(&root)?;
     std::fs::rename(unfinished, image())?;
     // Last: it is the mark that the rest is complete.
-    std::fs::write(folder.join("inputs"), inputs(kernel))?;
+    std::fs::write(folder.join("inputs"), inputs(suite))?;
     Ok(())
 }
 
@@ -111,10 +110,9 @@ fn folder() -> PathBuf {
     paths::target().join("vm/system")
 }
 
-fn inputs(kernel: Kernel) -> String {
+fn inputs(suite: &str) -> String {
     format!(
-        "revision {REVISION}\nsuite {}\npackages {}\nleft out {}\nsize {SIZE}\n",
-        kernel.suite,
+        "revision {REVISION}\nsuite {suite}\npackages {}\nleft out {}\nsize {SIZE}\n",
         PACKAGES.join(" "),
         LEFT_OUT.join(" ")
     )

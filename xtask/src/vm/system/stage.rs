@@ -10,14 +10,9 @@ use crate::vm::initramfs::Archive;
 use crate::vm::kernel::Kernel;
 use crate::{cmd, paths};
 
-/// Our programs in the machine, under `/usr/bin`.
-const PROGRAMS: [&str; 5] = [
-    "llmos-agent",
-    "llmos-watchdog",
-    "llmosctl",
-    "vm-system",
-    "vm-workload",
-];
+/// Our programs in the machine, under `/usr/bin`: those under test, and those of the test.
+const UNDER_TEST: [&str; 3] = ["llmos-agent", "llmos-watchdog", "llmosctl"];
+const OF_THE_TEST: [&str; 2] = ["vm-system", "vm-workload"];
 /// The units under test, as they are delivered.
 const UNITS: [&str; 2] = ["llmos-agent.service", "llmos-watchdog.service"];
 /// Runs `vm-system` when the system is up.
@@ -26,8 +21,15 @@ const WANTED_BY: &str = "etc/systemd/system/multi-user.target.wants";
 /// What is copied onto the disk.
 const STAGE: &str = "/stage";
 
+/// Are programs those of the release profile?
+#[derive(Clone, Copy)]
+pub struct Profiles {
+    pub under_test: bool,
+    pub of_the_test: bool,
+}
+
 /// Packs it.
-pub fn pack(to: &Path, kernel: Kernel, release: bool) -> Result<()> {
+pub fn pack(to: &Path, kernel: Kernel, profiles: Profiles) -> Result<()> {
     let mut archive = Archive::new();
     for folder in ["/bin", "/dev", "/disk", "/proc", "/sys"] {
         archive.folder(Path::new(folder));
@@ -35,7 +37,7 @@ pub fn pack(to: &Path, kernel: Kernel, release: bool) -> Result<()> {
     let mut libraries = BTreeSet::new();
     archive.program(
         Path::new("/init"),
-        &binary("vm-switch", release)?,
+        &binary("vm-switch", profiles.of_the_test)?,
         &mut libraries,
     )?;
     let busybox = cmd::find("busybox").context("no busybox on PATH")?;
@@ -47,7 +49,9 @@ pub fn pack(to: &Path, kernel: Kernel, release: bool) -> Result<()> {
     }
     archive.tree(Path::new("/modules"), &kernel.modules()?)?;
     let stage = Path::new(STAGE);
-    for name in PROGRAMS {
+    let under_test = UNDER_TEST.map(|name| (name, profiles.under_test));
+    let of_the_test = OF_THE_TEST.map(|name| (name, profiles.of_the_test));
+    for (name, release) in under_test.into_iter().chain(of_the_test) {
         // The libraries of the system serve them.
         let program = stage.join("usr/bin").join(name);
         archive.program(&program, &binary(name, release)?, &mut BTreeSet::new())?;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::vm::Checks;
 use crate::vm::kernel::Kernel;
 use crate::vm::matrix::{self, Column};
 use crate::vm::report::Report;
@@ -61,16 +62,18 @@ pub fn identities(report: &Report) {
 
 /// One passed or failed check for each part of the agent: under the unit it has to be as the table of
 /// kernels says for an agent with all of root's powers, but for those that are known to lose by it.
-pub fn parts(report: &Report, kernel: Kernel) -> anyhow::Result<(usize, usize)> {
+pub fn parts(report: &Report, kernel: Kernel) -> anyhow::Result<Checks> {
     let column = Column {
         heading: kernel.heading(),
         release: kernel.release(),
         parts: report.parts.clone(),
     };
     let verdict = matrix::compare(&[column])?;
-    let mut unknown = 0;
-    let mut known = 0;
-    for line in &verdict.differing {
+    let mut checks = Checks {
+        passed: verdict.same,
+        failed: Vec::new(),
+    };
+    for line in verdict.differing {
         let expected = UNDER_THE_UNIT.iter().any(|(part, state)| {
             line.starts_with(&format!("{part} on")) && line.contains(&format!(" is {state} "))
         });
@@ -78,10 +81,13 @@ pub fn parts(report: &Report, kernel: Kernel) -> anyhow::Result<(usize, usize)> 
             "  {}: {line}",
             if expected { "as expected" } else { "FAILED" }
         );
-        known += usize::from(expected);
-        unknown += usize::from(!expected);
+        if expected {
+            checks.passed += 1;
+        } else {
+            checks.failed.push(line);
+        }
     }
-    Ok((verdict.same + known, unknown))
+    Ok(checks)
 }
 
 fn records<'a>(report: &'a Report, name: &'static str) -> impl Iterator<Item = &'a Value> {

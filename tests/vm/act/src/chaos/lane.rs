@@ -12,7 +12,7 @@ use llmos_vm_tests::scenario::Load;
 use serde_json::{Value, json};
 
 use super::tally::{FILES, Tally};
-use super::tracer::Tracer;
+use llmos_vm_tests::tracer::Tracer;
 
 /// The parent of all groups.
 const TOP: &str = "chaos";

@@ -16,7 +16,6 @@ mod reboot;
 mod sigstop;
 mod subject;
 mod tally;
-mod tracer;
 mod way;
 
 use std::sync::Arc;
@@ -29,7 +28,7 @@ use llmos_vm_tests::report::Report;
 use serde_json::{Value, json};
 
 use lane::{Kind, Lane, Place};
-use tracer::Tracer;
+use llmos_vm_tests::tracer::Tracer;
 use way::Way;
 
 /// Between two looks of people at the progress.

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::lane::{Kind, Lane, Place};
 use super::subject::Subject;
-use super::tracer::Tracer;
 use super::way::Way;
 use super::{changed, disk};
+use llmos_vm_tests::tracer::Tracer;
 
 /// What is said goes out over a serial line.
 const SAID: Duration = Duration::from_millis(300);

@@ -2,7 +2,7 @@
 
 use llmos_vm_tests::cgroup;
 
-use super::tracer::Write;
+use llmos_vm_tests::tracer::Write;
 
 /// Files that hold limits.
 pub const FILES: [&str; 5] = [

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use llmos_vm_tests::cgroup::Group;
 
-/// MiB of all processes together, before and after.
+/// MiB of all processes together before they grow.
 const FIRST_MIB: u32 = 10;
-const LAST_MIB: u32 = 200;
 /// The slowest needs four seconds; whoever needs as long as this waits for memory it will not get.
 const BOUND: Duration = Duration::from_secs(20);
 /// Start of the processes and their first few MiB.
@@ -26,6 +25,8 @@ pub struct Program {
     pub processes: u32,
     /// Speed of all together; 0 is as fast as they can.
     pub mib_per_s: u32,
+    /// MiB of all together in the end.
+    pub to_mib: u32,
 }
 
 impl fmt::Display for Program {
@@ -49,6 +50,17 @@ pub enum Ended {
     Stuck,
 }
 
+impl Ended {
+    /// As it stands in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Killed => "killed",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
 /// Its processes; they end with it.
 pub struct Growth {
     processes: Vec<Child>,
@@ -70,7 +82,12 @@ impl Growth {
         for _ in 0..program.processes {
             let mut process = Command::new("vm-workload")
                 .arg(group.path())
-                .args(["grow", program.pages, &share(FIRST_MIB), &share(LAST_MIB)])
+                .args([
+                    "grow",
+                    program.pages,
+                    &share(FIRST_MIB),
+                    &share(program.to_mib),
+                ])
                 .arg(speed.to_string())
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())

@@ -1,6 +1,7 @@
 //! Programs that grow past their memory limit while the node has memory to spare: without a limit,
-//! with limits that nobody moves, and with the agent.
+//! with limits that nobody moves, and with the agent. And with the agent on a node that has none.
 
+mod full;
 mod growth;
 
 use std::time::Duration;
@@ -14,12 +15,14 @@ use llmos_vm_tests::report::Report;
 use serde_json::{Value, json};
 
 use crate::enforcing;
-use growth::{Ended, Growth, Program};
+use growth::{Growth, Program};
 
 /// `memory.high` and `memory.max` at the beginning of each run.
 const LIMITS: [(&str, &str); 2] = [("memory.high", "41943040"), ("memory.max", "67108864")];
 /// MiB a second of all processes together; 0 is as fast as they can.
 const SPEEDS: [u32; 5] = [50, 100, 200, 400, 0];
+/// MiB of all processes together in the end.
+const TO_MIB: u32 = 200;
 const PAGES: [&str; 2] = ["anon", "file"];
 const PROCESSES: [u32; 2] = [1, 3];
 /// The agent has to have seen a group for some ticks to know it.
@@ -61,6 +64,7 @@ pub fn run(report: &mut Report, rounds: u32) -> Result<()> {
                 pages,
                 processes,
                 mib_per_s,
+                to_mib: TO_MIB,
             })
         })
         .collect();
@@ -91,7 +95,7 @@ pub fn run(report: &mut Report, rounds: u32) -> Result<()> {
             anyhow::ensure!(ended.success(), "the agent ended with {ended}");
         }
     }
-    Ok(())
+    full::run(report, rounds)
 }
 
 fn one(arm: Arm, program: &Program, group: &Group) -> Result<Value> {
@@ -112,11 +116,7 @@ fn one(arm: Arm, program: &Program, group: &Group) -> Result<Value> {
         "pages": program.pages,
         "processes": program.processes,
         "mib_per_s": program.mib_per_s,
-        "ended": match ended {
-            Ended::Done => "done",
-            Ended::Killed => "killed",
-            Ended::Stuck => "stuck",
-        },
+        "ended": ended.name(),
         "wall_ms": wall.as_secs_f64() * 1e3,
         "kills": event("oom_kill "),
         "high_hits": event("high "),

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::clock::wait_for;
 use anyhow::{Context, Result};
-use llmos_vm_tests::clock::wait_for;
 
 const TRACING: &str = "/sys/kernel/tracing";
 /// The kernel finds the members of its structs by its own type information.
