@@ -188,7 +188,7 @@ pub(crate) fn config(raw: Raw, origins: Origins) -> Result<Config, ConfigError> 
         budget: Budget { cpu_cores },
         fast: Fast {
             cpu: raw.fast.cpu.unwrap_or(true),
-            memory: raw.fast.memory.unwrap_or(false),
+            memory: raw.fast.memory.unwrap_or(true),
         },
         freeze,
         node,
