@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::host::Host;
 use crate::property::Property;
@@ -11,25 +11,18 @@ use crate::unit::UnitName;
 /// Where they are, below systemd's runtime folder: those of transient units beside their unit file.
 const FOLDERS: [&str; 2] = ["system.control", "transient"];
 
-/// Which of the properties have a drop-in of the runtime among these paths?
-pub(crate) fn present(paths: &[String]) -> Vec<Property> {
-    let in_run = |path: &Path| {
-        let folder = path.parent().and_then(Path::parent);
-        let folder = folder.and_then(Path::file_name);
-        folder.is_some_and(|folder| FOLDERS.iter().any(|one| folder == *one))
-            && path.starts_with("/run")
+/// Which of the properties have a drop-in of the runtime? systemd's own list of drop-ins is no answer: it
+/// goes on naming those that have been removed until it is reloaded.
+pub(crate) fn present(host: &Host, unit: &UnitName) -> Vec<Property> {
+    let is_there = |property: &Property| {
+        let mut folders = folders(host, unit).into_iter();
+        folders.any(|folder| folder.join(property.drop_in()).exists())
     };
-    let named = |path: &Path, property: Property| {
-        path.file_name()
-            .is_some_and(|name| name == property.drop_in())
-    };
-    Property::ALL
-        .into_iter()
-        .filter(|property| {
-            let mut paths = paths.iter().map(Path::new);
-            paths.any(|path| in_run(path) && named(path, *property))
-        })
-        .collect()
+    Property::ALL.into_iter().filter(is_there).collect()
+}
+
+fn folders(host: &Host, unit: &UnitName) -> [PathBuf; 2] {
+    FOLDERS.map(|folder| host.run.join(folder).join(format!("{unit}.d")))
 }
 
 /// Removes those of these properties; how many were there. The folder goes with the last one.
@@ -43,8 +36,7 @@ pub(crate) fn remove(
 ) -> Result<usize, (PathBuf, io::Error)> {
     let mut removed = 0;
     let mut first: Option<(PathBuf, io::Error)> = None;
-    for folder in FOLDERS {
-        let folder = host.run.join(folder).join(format!("{unit}.d"));
+    for folder in folders(host, unit) {
         for property in properties {
             let path = folder.join(property.drop_in());
             match fs::remove_file(&path) {
@@ -64,14 +56,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_drop_ins_of_the_runtime_count() {
-        let paths = [
-            "/run/systemd/system.control/a.service.d/50-MemoryMax.conf".to_owned(),
-            "/run/systemd/transient/a.service.d/50-CPUQuota.conf".to_owned(),
-            "/etc/systemd/system.control/a.service.d/50-CPUWeight.conf".to_owned(),
-            "/run/systemd/system/a.service.d/50-MemoryHigh.conf".to_owned(),
-        ];
-        assert_eq!(present(&paths), [Property::CpuQuota, Property::MemoryMax]);
+    fn only_drop_ins_of_the_runtime_that_are_there_count() {
+        let run = tempfile::tempdir().unwrap();
+        let host = Host::at("unix:path=/none", run.path());
+        for path in [
+            "system.control/a.service.d/50-MemoryMax.conf",
+            "transient/a.service.d/50-CPUQuota.conf",
+            "system/a.service.d/50-MemoryHigh.conf",
+            "system.control/b.service.d/50-CPUWeight.conf",
+        ] {
+            let path = run.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let unit = UnitName::parse("a.service").unwrap();
+        assert_eq!(
+            present(&host, &unit),
+            [Property::CpuQuota, Property::MemoryMax]
+        );
     }
 
     #[test]

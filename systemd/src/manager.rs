@@ -40,6 +40,7 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Manager {
     connection: Connection,
+    host: Host,
     patience: Duration,
 }
 
@@ -66,6 +67,7 @@ impl Manager {
             .map_err(|error| BusError::Unreachable(error.to_string()))?;
         Ok(Self {
             connection,
+            host: host.clone(),
             patience,
         })
     }
@@ -78,13 +80,12 @@ impl Manager {
         let path = self.object(unit, "GetUnit")?;
         let interface = unit.kind().interface();
         let cgroup = self.get(&path, interface, "ControlGroup")?;
-        let drop_ins = self.get(&path, UNIT, "DropInPaths")?;
         Ok(Facts {
             cgroup: text(cgroup, "ControlGroup")?
                 .trim_start_matches('/')
                 .to_owned(),
             values: self.values_at(&path, unit, &Property::ALL)?,
-            drop_ins: dropin::present(&texts(drop_ins, "DropInPaths")?),
+            drop_ins: dropin::present(&self.host, unit),
         })
     }
 
@@ -214,8 +215,4 @@ fn answer(what: &str, expected: &'static str) -> BusError {
 
 fn text(value: OwnedValue, what: &str) -> Result<String, BusError> {
     String::try_from(value).map_err(|_| answer(what, "a text"))
-}
-
-fn texts(value: OwnedValue, what: &str) -> Result<Vec<String>, BusError> {
-    Vec::<String>::try_from(value).map_err(|_| answer(what, "a list of texts"))
 }

@@ -68,13 +68,17 @@ struct Touched {
     handed_over: BTreeSet<Knob>,
     /// What systemd writes when it sets the files of this cgroup anew; nothing where it does not.
     word: BTreeMap<Knob, Content>,
+    /// What it has been asked for and has not answered to: it may write that at any moment.
+    asked: BTreeMap<Knob, Content>,
 }
 
 impl Touched {
-    /// Has somebody else written this? What systemd has from us, or had before, is nobody else's.
+    /// Has somebody else written this? What systemd has from us, or is about to have, or had before, is
+    /// nobody else's.
     fn is_foreign(&self, knob: Knob, current: Content, page: u64) -> bool {
         let near = |known: Content| known.is_near(current, page);
-        let systemds = self.word.get(&knob).copied().is_some_and(near);
+        let words = [self.word.get(&knob), self.asked.get(&knob)];
+        let systemds = words.into_iter().flatten().copied().any(near);
         let held = self.files.get(&knob);
         held.is_some_and(|held| !near(held.last)) && !systemds
     }
@@ -337,6 +341,7 @@ impl LimitWriter {
                         files: BTreeMap::new(),
                         handed_over: BTreeSet::new(),
                         word: BTreeMap::new(),
+                        asked: BTreeMap::new(),
                     })),
                     Ok(None) => Err(SetError::Gone(path)),
                     Err(source) => Err(SetError::Read {

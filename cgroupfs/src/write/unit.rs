@@ -1,6 +1,8 @@
 //! What the writer knows of systemd's units: what it holds of one, what systemd would write, and what
 //! is noted of it in the journal. It makes no call itself.
 
+use std::collections::BTreeMap;
+
 use llmos_engine::decide::Knob;
 use llmos_systemd::{Original, Properties, Property, UNSET, UnitName};
 
@@ -38,10 +40,15 @@ impl LimitWriter {
     /// again it is nobody else's change.
     pub fn expect(&mut self, id: u64, properties: &Properties) {
         if let Some(touched) = self.cgroups.get_mut(&id) {
-            let contents = WRITTEN.into_iter();
-            touched.word = contents
-                .filter_map(|knob| Some((knob, to_content(knob, properties)?)))
-                .collect();
+            touched.word = contents(properties);
+            touched.asked.clear();
+        }
+    }
+
+    /// Takes note of what systemd is being asked for, before it is: it writes that in between.
+    pub fn ask(&mut self, id: u64, properties: &Properties) {
+        if let Some(touched) = self.cgroups.get_mut(&id) {
+            touched.asked = contents(properties);
         }
     }
 
@@ -145,6 +152,14 @@ fn to_properties(knob: Knob, content: Content) -> Vec<(Property, u64)> {
         // systemd has no property for the burst credit.
         _ => Vec::new(),
     }
+}
+
+/// What systemd writes from these, by file.
+fn contents(properties: &Properties) -> BTreeMap<Knob, Content> {
+    let written = WRITTEN.into_iter();
+    written
+        .filter_map(|knob| Some((knob, to_content(knob, properties)?)))
+        .collect()
 }
 
 /// What systemd writes to the file of a knob.

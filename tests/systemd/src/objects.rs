@@ -28,11 +28,6 @@ struct Unit(Seen);
 #[interface(name = "org.freedesktop.systemd1.Unit")]
 impl Unit {
     #[zbus(property)]
-    fn drop_in_paths(&self) -> Vec<String> {
-        self.0.state.lock().unwrap().drop_in_paths(&self.0.unit)
-    }
-
-    #[zbus(property)]
     fn load_state(&self) -> String {
         let known = self
             .0

@@ -128,13 +128,6 @@ impl State {
         names
     }
 
-    /// The drop-ins as systemd would tell of them: below its own folder.
-    pub fn drop_in_paths(&self, unit: &str) -> Vec<String> {
-        let names = self.drop_ins(unit);
-        let path = |name| format!("/run/systemd/system.control/{unit}.d/{name}");
-        names.into_iter().map(path).collect()
-    }
-
     fn folder(&self, unit: &str) -> PathBuf {
         self.run.join("system.control").join(format!("{unit}.d"))
     }

@@ -281,6 +281,9 @@ impl Units {
             _ if unit.leaving => return,
             _ => Job::Learn,
         };
+        if let Job::Set { properties, .. } = &job {
+            writer.ask(unit.cgroup.id, properties);
+        }
         match worker.offer(name, job) {
             Offered::Queued => unit.under_way = true,
             Offered::Busy => {}

@@ -15,8 +15,8 @@ use llmos_systemd_stand_in::StandIn;
 use tempfile::TempDir;
 
 use super::Which;
-use crate::apply::Applier;
 use crate::apply::tests::{managed, words};
+use crate::apply::{Applier, Outcome};
 use crate::config::{Cli, Config};
 
 const UNIT: &str = "batch.service";
@@ -244,6 +244,46 @@ fn a_reload_costs_a_limit_that_systemd_does_not_know_yet_one_tick() {
     applier.apply(now, PATH, managed(), &machine.limits(), &[hold]);
     assert_eq!(machine.text("cpu.max"), "200000 100000");
     assert_eq!(applier.drifts(), 0, "nobody else has changed it");
+}
+
+#[test]
+fn what_systemd_writes_on_our_own_call_is_nobody_elses_change() {
+    let mut machine = Machine::new();
+    let mut applier = machine.start();
+    // It has been called, and what came of that is not taken in yet.
+    machine.until(&mut applier, &HALF, |machine| machine.holds(500_000));
+    let now = Timestamp(machine.second * 1_000_000_000 + 1);
+    let id = CgroupId(machine.id());
+    let raise = Decision {
+        workload: id,
+        knob: Knob::CpuMax,
+        at: now,
+        from: None,
+        to: 2.0,
+        action: Action::Raise,
+        reasons: Vec::new(),
+    };
+    assert_eq!(applier.at_once(now, PATH, &raise), Outcome::Applied);
+    // systemd is a moment later than the fast path.
+    fs::write(machine.root().join(PATH).join("cpu.max"), "50000 100000\n").unwrap();
+    applier.look(now, id, Knob::CpuMax);
+    assert_eq!(applier.drifts(), 0);
+    machine.tick(&mut applier, &[(Knob::CpuMax, 2.0), HALF[1]]);
+    assert_eq!(machine.text("cpu.max"), "200000 100000", "written again");
+    applier.stop();
+    assert!(machine.is_as_it_was());
+}
+
+#[test]
+fn the_next_hold_of_a_unit_leaves_no_drop_in_either() {
+    let mut machine = Machine::new();
+    // systemd itself goes on naming drop-ins that are gone, until it is reloaded.
+    for _ in 0..2 {
+        let mut applier = machine.start();
+        machine.until(&mut applier, &HALF, |machine| machine.holds(500_000));
+        applier.stop();
+        assert!(machine.is_as_it_was());
+    }
 }
 
 #[test]

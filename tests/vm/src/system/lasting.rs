@@ -48,7 +48,10 @@ impl Unit<'_> {
             .filter_map(|at| fs::read_dir(folder(at)).ok());
         let names = found.flatten().flatten();
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.filter(|name| name.starts_with("50-")).collect()
+        let mut names: Vec<String> = names.filter(|name| name.starts_with("50-")).collect();
+        // In whatever order a folder is listed.
+        names.sort();
+        names
     }
 }
 
@@ -69,6 +72,14 @@ pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
         })
         .collect();
     let drop_ins: Vec<Vec<String>> = units.iter().map(Unit::drop_ins).collect();
+    // A scope that was made with limits has its own.
+    let services = units.iter().filter(|unit| unit.name.ends_with(".service"));
+    let left: Vec<String> = services.flat_map(Unit::drop_ins).collect();
+    report.check(
+        "earlier_agents_left_nothing",
+        left.is_empty(),
+        &left.join(", "),
+    );
     systemctl(&["start", AGENT])?;
     let actuators = || -> Vec<String> {
         let rows = stage.managed().filter_map(|target| {
@@ -162,8 +173,14 @@ fn killed(report: &mut Report, units: &[Unit<'_>], drop_ins: &[Vec<String>]) -> 
             .all(|(unit, before)| unit.drop_ins() == *before)
     };
     let gone = wait_for(PATIENCE, gone);
-    let left: Vec<String> = units.iter().flat_map(Unit::drop_ins).collect();
-    report.check("drop_ins_gone", gone.is_some(), &left.join(", "));
+    let new = units.iter().zip(drop_ins).flat_map(|(unit, before)| {
+        let now = unit.drop_ins().into_iter();
+        now.filter(|name| !before.contains(name))
+            .map(|name| format!("{name} of {}", unit.name))
+            .collect::<Vec<_>>()
+    });
+    let new: Vec<String> = new.collect();
+    report.check("drop_ins_gone", gone.is_some(), &new.join(", "));
     systemctl(&["daemon-reload"])?;
     let again = units.iter().all(back);
     report.check("nothing_comes_back", again, "after another daemon-reload");

@@ -60,7 +60,11 @@ type Expected = Vec<[String; 3]>;
 
 /// As many runs as were asked for.
 pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
-    let tracer = Tracer::start()?;
+    let tracer = Tracer::start();
+    if let Err(error) = &tracer {
+        report.event(&format!("writes are not traced on this kernel: {error:#}"));
+    }
+    let tracer = tracer.ok();
     let _bursts: Vec<Load> = stage
         .managed()
         .enumerate()
@@ -74,7 +78,7 @@ pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
     let mut expected: Expected = stage.targets.iter().map(Target::limits).collect();
     let mut bad = 0;
     for at in 0..stage.runs {
-        let mut members = match one(stage, &tracer, &mut expected, at) {
+        let mut members = match one(stage, tracer.as_ref(), &mut expected, at) {
             Ok(members) => members,
             Err(error) => json!({ "failed": format!("{error:#}") }),
         };
@@ -104,8 +108,10 @@ pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn one(stage: &Stage, tracer: &Tracer, expected: &mut Expected, at: u32) -> Result<Value> {
-    tracer.take(|_| true);
+fn one(stage: &Stage, tracer: Option<&Tracer>, expected: &mut Expected, at: u32) -> Result<Value> {
+    if let Some(tracer) = tracer {
+        tracer.take(|_| true);
+    }
     systemctl(&["start", AGENT])?;
     let limited = stage.targets.iter().position(|t| t.name == LIMITED);
     let limited = limited.context("no unit with a quota")?;
@@ -149,7 +155,10 @@ fn one(stage: &Stage, tracer: &Tracer, expected: &mut Expected, at: u32) -> Resu
             .into_iter()
             .map(|line| format!("after a reload: {line}")),
     );
-    let writes = seen(stage, tracer)?;
+    let writes = match tracer {
+        Some(tracer) => seen(stage, tracer)?,
+        None => Vec::new(),
+    };
     let ours = |write: &&Write| !OTHERS.iter().any(|name| write.program.starts_with(name));
     let ours: Vec<&Write> = writes.iter().filter(ours).collect();
     let opted_in = |write: &Write| {
@@ -179,7 +188,7 @@ fn one(stage: &Stage, tracer: &Tracer, expected: &mut Expected, at: u32) -> Resu
         "unopted": unopted.map(|write| told(&write)).collect::<Vec<_>>(),
         "writes": limits.count(),
         "changed": changed,
-        "control": true,
+        "control": tracer.is_some(),
     }))
 }
 
