@@ -10,7 +10,7 @@ use std::sync::Arc;
 use llmos_engine::forecast::{Forecast, Standing};
 use llmos_engine::policy::Policy;
 use llmos_engine::sample::Limits;
-use llmos_engine::units::Timestamp;
+use llmos_engine::units::{Bytes, Timestamp};
 use llmos_engine::{Engine, TickInput, TickReport, WorkloadInput};
 use llmos_forecaster::TractModel;
 use llmos_proto::status::Workload;
@@ -326,6 +326,8 @@ impl Node {
             .model
             .as_mut()
             .map(|m| m as &mut dyn llmos_engine::forecast::Model);
+        self.engine
+            .set_free_memory(facts::memory_available().map(Bytes));
         let report = self.engine.tick(input, model);
         if report.model_error != self.model_error {
             match &report.model_error {

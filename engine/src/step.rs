@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::{Canaries, Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wait, Wants};
+use crate::decide::{
+    Canaries, Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wait, Wants, promised, room,
+};
 use crate::fast::{Alarm, Look};
 use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
 use crate::policy::{NodePolicy, Policy};
@@ -92,6 +94,8 @@ pub struct Engine {
     /// Those whose quota the fast path has raised.
     pub(crate) lent: BTreeSet<CgroupId>,
     served_in: Option<f64>,
+    /// What the node has free, where that is known.
+    free: Option<Bytes>,
     canaries: Canaries,
     observations: Vec<Observation>,
     shares: NodeShares,
@@ -135,6 +139,7 @@ impl Engine {
             workloads: BTreeMap::new(),
             lent: BTreeSet::new(),
             served_in: None,
+            free: None,
             canaries: Canaries::default(),
             observations: Vec::new(),
             shares: NodeShares::default(),
@@ -161,8 +166,13 @@ impl Engine {
         self.shares.tick(input.now, node, &self.wants, alive);
         let mut wants = std::mem::take(&mut self.wants);
         let mut workloads = std::mem::take(&mut self.reports);
+        let free = self.free.map(|free| room(free, input.node.memory));
+        let mut left = free.unwrap_or(f64::INFINITY);
         for (at, (workload, want)) in input.workloads.iter().zip(&mut wants).enumerate() {
-            workloads.push(self.conclude(&input, at, workload, want));
+            let report = self.conclude(&input, at, workload, want, left);
+            let promised = promised(&report.decisions, report.usage.memory);
+            left = (left - promised).max(0.0);
+            workloads.push(report);
         }
         self.wants = wants;
         TickReport {
@@ -180,6 +190,12 @@ impl Engine {
     /// Then the tick need not keep room for what they serve.
     pub fn serve_at_once(&mut self, within_s: Option<f64>) {
         self.served_in = within_s;
+    }
+
+    /// Says what the node has free (`MemAvailable`); `None` while that is not known. Memory limits are not
+    /// raised to more than what is in use and half of that.
+    pub fn set_free_memory(&mut self, free: Option<Bytes>) {
+        self.free = free;
     }
 
     /// Gives back a report that has been read, so that its memory serves the next one.
@@ -314,6 +330,7 @@ impl Engine {
         at: usize,
         workload: &WorkloadInput<'_>,
         wants: &mut Wants,
+        room: f64,
     ) -> WorkloadReport {
         let id = workload.id;
         let known = self
@@ -321,7 +338,8 @@ impl Engine {
             .entry(id)
             .or_insert_with(|| Workload::new(workload.sample));
         let waits = self.canaries.of(id, workload.policy, input.now);
-        let (laws, seen) = known.seen(input, workload, self.served_in, waits);
+        let (laws, mut seen) = known.seen(input, workload, self.served_in, waits);
+        seen.room = room;
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
         let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
         WorkloadReport {
@@ -372,6 +390,7 @@ impl Workload {
             limits: workload.limits,
             node_cpu: input.node.cpu,
             node_memory: input.node.memory,
+            room: f64::INFINITY,
             served_in,
             waits,
             policy: workload.policy,

@@ -147,6 +147,7 @@ fn run_memory(
             forecast: forecast.as_ref(),
             limits,
             node: NODE_MEMORY,
+            room: f64::INFINITY,
             waits: None,
             policy,
         };

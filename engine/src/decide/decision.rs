@@ -98,6 +98,13 @@ pub enum Reason {
         /// What it wanted.
         wanted: f64,
     },
+    /// The node has not more memory free than would be promised.
+    Room {
+        /// What may be promised beyond what is in use, in bytes.
+        room: f64,
+        /// The limit with it.
+        value: f64,
+    },
     /// Lent from the node's reserve on top of the share.
     Lease {
         /// How much was lent.

@@ -62,6 +62,11 @@ impl Reason {
                 amount(wanted),
                 amount(value)
             ),
+            Self::Room { room, value } => format!(
+                "the node has {} to spare beyond what is in use: not above {}",
+                amount(room),
+                amount(value)
+            ),
             Self::Lease {
                 amount: lent,
                 left_s,

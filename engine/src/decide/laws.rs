@@ -26,6 +26,8 @@ pub(crate) struct Seen<'a> {
     pub limits: Limits,
     pub node_cpu: Cores,
     pub node_memory: Bytes,
+    /// Bytes that a memory limit may be raised by beyond what is in use; infinite where unknown.
+    pub room: f64,
     /// Seconds in which the fast path raises quotas between two ticks, if it does.
     pub served_in: Option<f64>,
     /// Why nothing may fall for the sake of others like it, if so.
@@ -74,6 +76,7 @@ impl Seen<'_> {
             forecast: self.memory,
             limits: self.limits,
             node: self.node_memory,
+            room: self.room,
             waits: self.waits,
             policy: self.policy,
         }

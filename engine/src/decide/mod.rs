@@ -33,6 +33,7 @@ pub use cpu::{CpuInput, CpuState, CpuWant};
 pub use decision::{Action, Decision, Knob, Reason};
 pub(crate) use laws::{Laws, Seen, Wants};
 pub use memory::{MemoryInput, MemoryState, MemoryTargets, MemoryWant};
+pub(crate) use memory::{promised, room};
 pub use node::{NodeShares, Share};
 pub use pool::Pool;
 pub use reserve::{Lease, Reserve};

@@ -1,7 +1,7 @@
 //! A memory limit that was reached: room at once, before the kernel has to kill.
 
 use crate::Engine;
-use crate::decide::{Action, Decision, Knob, Reason};
+use crate::decide::{Action, Decision, Knob, Reason, room};
 use crate::policy::Policy;
 use crate::sample::Limits;
 use crate::step::NodeFacts;
@@ -13,8 +13,6 @@ const ROOM_BYTES: f64 = 32.0 * 1_048_576.0;
 /// Room of `memory.max` above `memory.high`, likewise: what may be allocated until the next raise.
 const MAX_ROOM: f64 = 0.25;
 const MAX_ROOM_BYTES: f64 = 64.0 * 1_048_576.0;
-/// Part of what is free on the node that one raise may take.
-const OF_FREE: f64 = 0.5;
 /// A raise has to hold until the tick has seen it twice.
 const HOLDS_TICKS: f64 = 2.0;
 const PAGE: f64 = 4096.0;
@@ -58,7 +56,7 @@ impl Engine {
         let ceiling = policy
             .memory_ceiling
             .map_or(node.memory.0, |most| most.0.min(node.memory.0)) as f64;
-        let most = ceiling.min(use_now + tripped.free.0 as f64 * OF_FREE);
+        let most = ceiling.min(use_now + room(tripped.free, node.memory));
         let wanted_high = use_now + (use_now * ROOM).max(ROOM_BYTES);
         let wanted_max = (wanted_high + (wanted_high * MAX_ROOM).max(MAX_ROOM_BYTES)).min(most);
         let held = max.or(high).unwrap_or(0.0);

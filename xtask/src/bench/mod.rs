@@ -31,7 +31,7 @@ pub struct Args {
     /// and whether limits go back whatever goes wrong
     name: String,
     /// These parts only; sense: accuracy, switch, cost, churn, machine; forecast: replay,
-    /// leave-one-out, speed; control: replay; act: bursts, oom, chaos,
+    /// leave-one-out, speed; control: replay; act: bursts, oom, full, chaos,
     /// soak
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,

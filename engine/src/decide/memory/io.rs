@@ -22,6 +22,8 @@ pub struct MemoryInput<'a> {
     pub limits: Limits,
     /// Memory of the node.
     pub node: Bytes,
+    /// Bytes that a limit may be raised by beyond what is in use; infinite where that is not known.
+    pub room: f64,
     /// Why no limit may fall for the sake of others like it, if so.
     pub waits: Option<Wait>,
     /// What people allow.

@@ -12,6 +12,7 @@
 
 mod io;
 mod knobbed;
+mod room;
 mod target;
 
 use super::demand::{demand, forecast_reason};
@@ -30,6 +31,7 @@ use crate::units::{Bytes, Timestamp};
 
 pub use io::{MemoryInput, MemoryTargets};
 use knobbed::Knobbed;
+pub(crate) use room::{promised, room};
 pub(super) use target::limit_value;
 use target::{Target, bounded_back, held_reason, high_proposal};
 
@@ -293,10 +295,10 @@ impl MemoryState {
         };
         let target = want.target.map(|target| {
             let cap = share.cap(target.high, input.now, &mut reasons);
-            Target {
-                high: target.high.min(cap.max(target.live)),
-                ..target
-            }
+            let high = target.high.min(cap.max(target.live));
+            let from = high_from.unwrap_or(f64::INFINITY);
+            let high = room::within(high, from, target.current, input.room, &mut reasons);
+            Target { high, ..target }
         });
         let quiet = match target {
             None => Some(Reason::NoData),
@@ -407,6 +409,7 @@ impl MemoryState {
             reasons.push(Reason::Reverted { value });
         }
         let wanted = capped(wanted, target.ceiling, reasons);
+        let wanted = room::within(wanted, from, target.current, input.room, reasons);
         // A high limit that was not moved says nothing about a maximum that people set below it.
         let moved = high.is_some_and(|high| high.action != Action::Hold);
         let crossed = moved && from < base;

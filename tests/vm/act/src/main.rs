@@ -1,5 +1,5 @@
 //! The agent and other systems' rules at work in a test machine: `vm-act bursts COUNT [CONTROLLER...]` for
-//! bursts against CPU quotas, `vm-act oom ROUNDS` for memory that grows past its limit, `vm-act chaos CASE
+//! bursts against CPU quotas, `vm-act oom ROUNDS` and `full ROUNDS` for memory that grows past its limit, `vm-act chaos CASE
 //! RUNS` for what goes wrong on real machines, `vm-act soak MINUTES` for what grows over time.
 
 mod bursts;
@@ -13,8 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use llmos_vm_tests::report::Report;
 
-const USAGE: &str =
-    "vm-act bursts COUNT [CONTROLLER...] | oom ROUNDS | chaos CASE RUNS | soak MINUTES";
+const USAGE: &str = "vm-act bursts COUNT [CONTROLLER...] | oom ROUNDS | full ROUNDS | chaos CASE RUNS | soak MINUTES";
 
 fn main() -> ExitCode {
     match work() {
@@ -34,6 +33,7 @@ fn work() -> Result<()> {
     match words[..] {
         ["bursts", bursts, ref only @ ..] => bursts::run(&mut report, count(bursts)?, only)?,
         ["oom", rounds] => oom::run(&mut report, count(rounds)?)?,
+        ["full", rounds] => oom::full::run(&mut report, count(rounds)?)?,
         ["chaos", case, runs] => chaos::run(&mut report, case, count(runs)?)?,
         ["soak", minutes] => soak::run(&mut report, count(minutes)?)?,
         _ => bail!("{USAGE}"),

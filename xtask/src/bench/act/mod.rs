@@ -92,7 +92,7 @@ const DEFAULT_RUNS: u32 = 100;
 const MINUTES: RangeInclusive<u32> = 3..=10_000;
 const DEFAULT_MINUTES: u32 = 30;
 
-const PARTS: [Part<Subject>; 4] = [
+const PARTS: [Part<Subject>; 5] = [
     Part {
         name: "bursts",
         what: "the same bursts against a tight quota under each of six controllers",
@@ -104,6 +104,12 @@ const PARTS: [Part<Subject>; 4] = [
         what: "programs that grow past their memory limit, with the agent and without",
         subjects: &["llmos-agent"],
         run: |subject, steps, numbers| oom::run(subject, steps, numbers),
+    },
+    Part {
+        name: "full",
+        what: "the same with the agent on a node that has no memory left: who is killed",
+        subjects: &["llmos-agent"],
+        run: |subject, steps, numbers| oom::run_full(subject, steps, numbers),
     },
     Part {
         name: "chaos",

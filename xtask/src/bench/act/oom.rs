@@ -15,7 +15,7 @@ use crate::step::{self, Steps};
 /// Each run is a line of progress.
 const SILENCE: Duration = Duration::from_secs(180);
 const AROUND: Duration = Duration::from_secs(300);
-/// Twenty programs in three arms and ten on a full node, each with a bound of 20 s, a rest and a start.
+/// Twenty programs in three arms, each with a bound of 20 s, a rest and a start.
 const PER_ROUND: Duration = Duration::from_secs(60 * 35);
 
 /// Runs the programs in one machine and takes the figures from its records.
@@ -39,6 +39,25 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
     )?;
     table(&records);
     figures(&records, numbers);
+    Ok(())
+}
+
+/// Runs the programs on a node that is full.
+pub fn run_full(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
+    let what = format!("growth on a full node on kernel {SERIES}");
+    let records = steps.run(&what, || {
+        let machine = Timed {
+            program: &format!("vm-act,full,{}", subject.rounds),
+            programs: subject.programs(),
+            limit: AROUND + PER_ROUND * subject.rounds,
+            silence: SILENCE,
+        };
+        machine.run()
+    })?;
+    keep(
+        "act-full",
+        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
+    )?;
     full(&records, numbers);
     Ok(())
 }
