@@ -229,8 +229,10 @@ fn explain_gives_reasons_in_order_and_the_last_changes() {
              the model alone 5.0 % better",
             "last peaks at or below each quantile: 50.0 % at 50 %, 91.0 % at 90 %, 94.0 % at 95 %",
             "cpu.max 1.00 -> 1.50 cores, raise, applied\n  \
-             1. forecast of the peak in 10 s is 0.80 cores (q95)\n  2. margin 20 %\n",
-            "memory.high 128 MiB -> 128 MiB, hold, held\n  1. use 100 MiB is within the limit\n",
+             1. the model expects a peak of 0.80 cores in the next 10 ticks (quantile 0.95)\n  \
+             2. a margin of 20.0 % makes it 1.50 cores\n",
+            "memory.high 128 MiB -> 128 MiB, hold, held\n  \
+             1. not below the working set plus room: 100.0 MiB\n",
             "last changes\n  22:13:23 UTC (",
             "cpu.max 1.00 -> 1.30 cores, raise, applied",
         ] {
