@@ -19,21 +19,19 @@ pub struct Kernel {
     modules: &'static [&'static str],
 }
 
-/// The disk, its file system, and what containers are stacked with.
-const OF_A_SYSTEM: &[&str] = &["virtio_pci", "virtio_blk", "ext4", "overlay"];
-
 /// The series under test: the oldest that is promised to work, the long-term one after it, and the
 /// newest that Debian has, whichever 7.x that is.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         series: "6.1",
         suite: "bookworm",
-        modules: OF_A_SYSTEM,
+        // The disk, its file system, and what containers are stacked with.
+        modules: &["virtio_pci", "virtio_blk", "ext4", "overlay"],
     },
     Kernel {
         series: "6.12",
         suite: "bookworm-backports",
-        modules: OF_A_SYSTEM,
+        modules: &[],
     },
     Kernel {
         series: "7",
@@ -64,11 +62,6 @@ impl Kernel {
     pub fn release(self) -> String {
         let text = std::fs::read_to_string(self.folder().join("release")).unwrap_or_default();
         text.trim().to_owned()
-    }
-
-    /// Does it boot a system from a disk?
-    pub fn boots_a_system(self) -> bool {
-        !self.modules.is_empty()
     }
 
     /// The folder with the modules that are kept. They are fetched with the image when there are none

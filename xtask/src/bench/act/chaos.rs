@@ -119,8 +119,7 @@ fn one(case: &Case, subject: &Subject) -> Result<Vec<Value>> {
 fn in_a_system(part: &str, limit: Duration, subject: &Subject) -> Result<Vec<Value>> {
     let scenario = Scenario {
         parts: Some(&format!("{part}:{}", subject.runs)),
-        // Writes are traced by a probe that older kernels do not have.
-        kernel: system::kernel(SERIES)?,
+        kernel: system::kernel()?,
         profiles: Profiles {
             under_test: subject.release,
             of_the_test: false,
