@@ -75,6 +75,8 @@ pub struct Node {
     scan_error: Option<String>,
     busy: Option<(Timestamp, f64)>,
     busy_cores: Option<f64>,
+    /// `MemAvailable` at this tick.
+    free: Option<Bytes>,
 }
 
 /// The parts that [`Node::new`] puts together.
@@ -138,6 +140,7 @@ impl Node {
             scan_error: None,
             busy: None,
             busy_cores: None,
+            free: None,
         }
     }
 
@@ -326,8 +329,7 @@ impl Node {
             .model
             .as_mut()
             .map(|m| m as &mut dyn llmos_engine::forecast::Model);
-        self.engine
-            .set_free_memory(facts::memory_available().map(Bytes));
+        self.engine.set_free_memory(self.free);
         let report = self.engine.tick(input, model);
         if report.model_error != self.model_error {
             match &report.model_error {
@@ -418,8 +420,9 @@ impl Node {
         (opted_in && !own.contains(&Some(path))).then_some(policy)
     }
 
-    /// The node's own use, as a rate over the last tick.
+    /// The node's own use: CPU as a rate over the last tick, and what memory is free.
     fn measure_node(&mut self, now: Timestamp) {
+        self.free = facts::memory_available().map(Bytes);
         let Some(busy) = facts::busy_cpu_seconds() else {
             return;
         };

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use llmos_engine::decide::Action;
+use llmos_engine::decide::{Action, Decision as Decided};
 use llmos_proto::status::Decision;
 
-use super::made::Says;
 use crate::apply::Outcome;
 use crate::show;
 
@@ -31,19 +30,19 @@ pub struct Changes(VecDeque<Arc<Decision>>);
 impl Changes {
     /// True when it says something that the list does not hold yet. Only what was written
     /// counts each time; a wish or a failure that comes again each tick is one change.
-    pub fn is_news(&self, says: Says<'_>) -> bool {
-        if says.action == Action::Hold {
+    pub fn is_news(&self, made: &Decided, outcome: &Outcome) -> bool {
+        if made.action == Action::Hold {
             return false;
         }
-        if *says.outcome == Outcome::Applied {
+        if *outcome == Outcome::Applied {
             return true;
         }
-        let last = self.0.iter().rev().find(|d| d.knob == says.knob.file());
+        let last = self.0.iter().rev().find(|d| d.knob == made.knob.file());
         !last.is_some_and(|last| {
-            last.action == show::action(says.action)
-                && says.outcome.reads(&last.outcome)
-                && same(last.from, says.from)
-                && same(Some(last.to), Some(says.to))
+            last.action == show::action(made.action)
+                && outcome.reads(&last.outcome)
+                && same(last.from, made.from.filter(|from| from.is_finite()))
+                && same(Some(last.to), Some(made.to))
         })
     }
 
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     use crate::board::Between;
-    use llmos_engine::decide::{Decision as Decided, Knob};
+    use llmos_engine::decide::Knob;
     use llmos_engine::units::{CgroupId, Timestamp};
 
     fn made(knob: Knob, action: Action, to: f64, outcome: Outcome) -> Between {
@@ -95,28 +94,32 @@ mod tests {
         }
     }
 
+    fn is_news(changes: &Changes, made: &Between) -> bool {
+        changes.is_news(&made.decision, &made.outcome)
+    }
+
     #[test]
     fn holds_and_repeated_wishes_are_no_news() {
         let mut changes = Changes::default();
         let wish = |knob, to| made(knob, Action::Raise, to, Outcome::Observed);
         let hold = made(Knob::CpuMax, Action::Hold, 1.0, Outcome::Held);
-        assert!(!changes.is_news(hold.says()));
+        assert!(!is_news(&changes, &hold));
         let first = wish(Knob::CpuMax, 2.0);
-        assert!(changes.is_news(first.says()));
+        assert!(is_news(&changes, &first));
         changes.push(Arc::new(first.dressed()), PER_WORKLOAD);
-        assert!(!changes.is_news(first.says()));
-        assert!(changes.is_news(wish(Knob::CpuMax, 3.0).says()));
-        assert!(changes.is_news(wish(Knob::MemoryHigh, 2.0).says()));
+        assert!(!is_news(&changes, &first));
+        assert!(is_news(&changes, &wish(Knob::CpuMax, 3.0)));
+        assert!(is_news(&changes, &wish(Knob::MemoryHigh, 2.0)));
         let failed = |why: &str| {
             let why = Outcome::Failed(why.to_owned());
             made(Knob::CpuMax, Action::Raise, 2.0, why)
         };
         changes.push(Arc::new(failed("busy").dressed()), PER_WORKLOAD);
-        assert!(!changes.is_news(failed("busy").says()));
-        assert!(changes.is_news(failed("gone").says()), "another cause");
+        assert!(!is_news(&changes, &failed("busy")));
+        assert!(is_news(&changes, &failed("gone")), "another cause");
         let written = made(Knob::CpuMax, Action::Raise, 2.0, Outcome::Applied);
         changes.push(Arc::new(written.dressed()), PER_WORKLOAD);
-        assert!(changes.is_news(written.says()), "each write counts");
+        assert!(is_news(&changes, &written), "each write counts");
     }
 
     #[test]

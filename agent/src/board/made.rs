@@ -4,8 +4,7 @@
 
 use std::ops::Range;
 
-use llmos_engine::decide::{Action, Decision, Knob, Reason};
-use llmos_engine::units::{CgroupId, Timestamp};
+use llmos_engine::decide::{Decision, Reason};
 use llmos_proto::status;
 
 use crate::apply::Outcome;
@@ -21,13 +20,9 @@ pub struct Made {
 /// One of them.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    workload: CgroupId,
-    knob: Knob,
-    action: Action,
-    from: Option<f64>,
-    to: f64,
-    at: Timestamp,
-    outcome: Outcome,
+    /// Without its reasons.
+    pub decision: Decision,
+    pub outcome: Outcome,
     reasons: Range<u32>,
 }
 
@@ -65,12 +60,10 @@ impl Made {
         let first = number(self.reasons.len());
         self.reasons.extend_from_slice(&decision.reasons);
         self.rows.push(Row {
-            workload: decision.workload,
-            knob: decision.knob,
-            action: decision.action,
-            from: decision.from.filter(|from| from.is_finite()),
-            to: decision.to,
-            at: decision.at,
+            decision: Decision {
+                reasons: Vec::new(),
+                ..*decision
+            },
             outcome,
             reasons: first..number(self.reasons.len()),
         });
@@ -84,58 +77,16 @@ impl Made {
     pub(super) fn dressed(&self, row: &Row, cgroup: &str, at_unix_ms: u64) -> status::Decision {
         let range = row.reasons.start as usize..row.reasons.end as usize;
         let decision = Decision {
-            workload: row.workload,
-            knob: row.knob,
-            at: row.at,
-            from: row.from,
-            to: row.to,
-            action: row.action,
             reasons: self.reasons.get(range).unwrap_or_default().to_vec(),
+            ..row.decision
         };
         show::decision(&decision, cgroup, at_unix_ms, row.outcome.to_string())
     }
 }
 
-impl Row {
-    pub(super) fn workload(&self) -> CgroupId {
-        self.workload
-    }
-
-    /// What it says, to be compared with what is known.
-    pub(super) fn says(&self) -> Says<'_> {
-        Says {
-            knob: self.knob,
-            action: self.action,
-            from: self.from,
-            to: self.to,
-            outcome: &self.outcome,
-        }
-    }
-}
-
 impl Between {
-    pub(super) fn says(&self) -> Says<'_> {
-        Says {
-            knob: self.decision.knob,
-            action: self.decision.action,
-            from: self.decision.from.filter(|from| from.is_finite()),
-            to: self.decision.to,
-            outcome: &self.outcome,
-        }
-    }
-
     pub(super) fn dressed(&self) -> status::Decision {
         let outcome = self.outcome.to_string();
         show::decision(&self.decision, &self.cgroup, self.at_unix_ms, outcome)
     }
-}
-
-/// What a decision says, whoever holds it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Says<'a> {
-    pub knob: Knob,
-    pub action: Action,
-    pub from: Option<f64>,
-    pub to: f64,
-    pub outcome: &'a Outcome,
 }

@@ -12,16 +12,17 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use llmos_engine::decide::Decision as Decided;
 use llmos_engine::units::CgroupId;
 use llmos_proto::status::{
     API_VERSION, Decision, Decisions, HealthReport, Point, Status, Workload, WorkloadDetail,
     Workloads,
 };
 
+use crate::apply::Outcome;
 use crate::show;
 use changes::Changes;
 use history::History;
-use made::Says;
 pub use made::{Between, Made};
 
 /// What one tick of the loop has to show.
@@ -130,12 +131,7 @@ impl Board {
         let gone = state.remember(&tick);
         let mut news = Vec::new();
         for one in &published.between {
-            state.note(
-                one.decision.workload,
-                one.says(),
-                || one.dressed(),
-                &mut news,
-            );
+            state.note(&one.decision, &one.outcome, || one.dressed(), &mut news);
         }
         state.note_tick(&tick, &mut news);
         drop(state);
@@ -165,7 +161,7 @@ impl Board {
         let workload = tick.find(key)?.clone();
         let id = id_of(&workload)?;
         let rows = tick.decisions.rows().iter();
-        let current = rows.filter(|row| row.workload() == id);
+        let current = rows.filter(|row| row.decision.workload == id);
         let at = tick.workloads.at_unix_ms;
         let current = current
             .map(|row| tick.decisions.dressed(row, &workload.cgroup, at))
@@ -275,32 +271,31 @@ impl State {
         for row in tick.decisions.rows() {
             let dressed = || {
                 let paths = paths.get_or_insert_with(|| tick.paths());
-                let cgroup = paths.get(&row.workload()).copied().unwrap_or_default();
+                let cgroup = paths
+                    .get(&row.decision.workload)
+                    .copied()
+                    .unwrap_or_default();
                 tick.decisions.dressed(row, cgroup, at)
             };
-            self.note(row.workload(), row.says(), dressed, news);
+            self.note(&row.decision, &row.outcome, dressed, news);
         }
     }
 
     fn note(
         &mut self,
-        workload: CgroupId,
-        says: Says<'_>,
+        made: &Decided,
+        outcome: &Outcome,
         dressed: impl FnOnce() -> Decision,
         news: &mut Vec<Arc<Decision>>,
     ) {
         // The cause of a failure is left out, so that the keys stay few.
-        let key = [
-            says.knob.file(),
-            show::action(says.action),
-            says.outcome.label(),
-        ];
+        let key = [made.knob.file(), show::action(made.action), outcome.label()];
         *self.totals.entry(key).or_default() += 1;
         let most = changes::share(self.tracks.len());
-        let Some(track) = self.tracks.get_mut(&workload) else {
+        let Some(track) = self.tracks.get_mut(&made.workload) else {
             return;
         };
-        if track.changes.is_news(says) {
+        if track.changes.is_news(made, outcome) {
             let decision = Arc::new(dressed());
             track.changes.push(decision.clone(), most);
             self.changes.push(decision.clone(), changes::OVERALL);

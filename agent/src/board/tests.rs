@@ -1,8 +1,7 @@
 //! What readers see of published ticks.
 
 use super::*;
-use crate::apply::Outcome;
-use llmos_engine::decide::{Action, Decision as Decided, Knob, Reason};
+use llmos_engine::decide::{Action, Knob, Reason};
 use llmos_engine::units::Timestamp;
 use llmos_proto::status::{Component, Coverage, Forecast, Health, HorizonForecast, Limits, Usage};
 

@@ -42,13 +42,6 @@ pub fn busy_cpu_seconds() -> Option<f64> {
     Some(busy / ticks as f64)
 }
 
-/// Memory in use: total less available, in bytes; `None` when unreadable.
-#[must_use]
-pub fn memory_used() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    Some(meminfo(&text, "MemTotal")?.saturating_sub(meminfo(&text, "MemAvailable")?))
-}
-
 /// Memory that could be given out without swapping, in bytes; `None` when unreadable.
 #[must_use]
 pub fn memory_available() -> Option<u64> {

@@ -4,7 +4,7 @@ use llmos_engine::policy::Mode;
 use llmos_proto::status::{self, API_VERSION, Component, Status, Workload};
 
 use super::Node;
-use crate::host::{facts, self_cost};
+use crate::host::self_cost;
 use crate::probes::{Probe, ProbeHealth};
 
 impl Node {
@@ -49,7 +49,9 @@ impl Node {
             limit_changes_by_others: self.applier.changes_by_others(),
             handed_over: self.applier.handed_over(),
             node_cpu_used_cores: self.busy_cores,
-            node_memory_used_bytes: facts::memory_used(),
+            node_memory_used_bytes: self
+                .free
+                .map(|free| self.identity.size.memory.0.saturating_sub(free.0)),
             oom_kills_seen: self.sensor.oom_kills(),
             events: self.tally.shown(),
             freeze: self.freeze.shown(),

@@ -18,9 +18,6 @@ pub enum Answer {
 
 /// Reads the bytes that a server sent until it closed; an error says which rule they break.
 pub fn read(bytes: &[u8]) -> Result<Answer, String> {
-    if bytes.is_empty() {
-        return Ok(Answer::Closed);
-    }
     let bytes = bytes
         .strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n")
         .unwrap_or(bytes);

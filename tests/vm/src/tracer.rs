@@ -1,6 +1,7 @@
 //! Every write to a file of a control group, seen from outside: a kprobe on the function by which the
 //! kernel takes them all, with the text that was written.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -31,6 +32,18 @@ pub struct Write {
     pub file: String,
     /// What was written, without spaces around it.
     pub text: String,
+}
+
+impl fmt::Display for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            program,
+            group,
+            file,
+            text,
+        } = self;
+        write!(f, "{program}: {text:?} to {group}/{file}")
+    }
 }
 
 #[derive(Default)]

@@ -5,12 +5,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::setup::{self, Need};
 use crate::step::Steps;
 pub use crate::vm::Disk;
-use crate::vm::kernel::{KERNELS, Kernel};
+use crate::vm::kernel::Kernel;
 use crate::vm::{Clock, Job, image};
 use crate::{cmd, paths};
 
@@ -54,10 +54,7 @@ pub fn build(programs: &[&str], steps: &mut Steps) -> Result<()> {
 /// # Errors
 /// When it is not among those under test.
 pub fn kernel() -> Result<Kernel> {
-    let found = KERNELS.iter().find(|kernel| kernel.series == SERIES);
-    found
-        .copied()
-        .context("the kernel for comparisons is not known")
+    Kernel::of(SERIES)
 }
 
 /// A program that runs in a machine of its own, in the host's time: emulation makes delays longer, not
@@ -119,6 +116,17 @@ impl Disk {
         cmd::run(Command::new(mkfs).args(["-q", "-F"]).arg(&file))?;
         Ok(Self { file, restarts })
     }
+}
+
+/// Every record of a machine with the kernel that it ran.
+///
+/// # Errors
+/// As [`keep`].
+pub fn keep_records(name: &str, kernel: Kernel, records: &[Value]) -> Result<()> {
+    keep(
+        name,
+        &json!({ "kernel": kernel.release(), "records": records }),
+    )
 }
 
 /// Every record of a part, for those who want more than the figures.

@@ -44,6 +44,17 @@ pub const KERNELS: &[Kernel] = &[
 const META: &str = "linux-image-cloud-amd64";
 
 impl Kernel {
+    /// The one of this series.
+    ///
+    /// # Errors
+    /// When it is not among those under test.
+    pub fn of(series: &str) -> Result<Self> {
+        let found = KERNELS.iter().find(|kernel| kernel.series == series);
+        found
+            .copied()
+            .with_context(|| format!("kernel {series} is not among those under test"))
+    }
+
     /// The bootable image on this machine.
     pub fn image(self) -> PathBuf {
         self.folder().join("vmlinuz")

@@ -11,7 +11,7 @@ use super::Stage;
 use super::limits::CHANGED;
 use super::service::AGENT;
 use super::target::Target;
-use super::unit::{PATIENCE, property, say, systemctl};
+use super::unit::{PATIENCE, property, systemctl};
 use crate::cgroup::{self, LIMITS};
 use crate::clock::wait_for;
 use crate::report::Report;
@@ -103,7 +103,7 @@ pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
         &format!("{bad} of {} runs with something wrong", stage.runs),
     );
     // As the next part expects it, and the targets of the end.
-    set_quota(150)?;
+    set(LIMITED, "CPUQuota=150%")?;
     systemctl(&["start", AGENT])?;
     Ok(())
 }
@@ -128,17 +128,11 @@ fn one(stage: &Stage, tracer: Option<&Tracer>, expected: &mut Expected, at: u32)
         match (at + event) % EVENTS {
             0 => drop(systemctl(&["daemon-reload"])?),
             1 => {
-                let weight = format!("CPUWeight={}", 100 + at % 100);
-                systemctl(&[
-                    "set-property",
-                    "--runtime",
-                    &format!("{BARE}.service"),
-                    &weight,
-                ])?;
+                set(BARE, &format!("CPUWeight={}", 100 + at % 100))?;
             }
             _ => {
                 let percent = 120 + at % 60;
-                set_quota(percent)?;
+                set(LIMITED, &format!("CPUQuota={percent}%"))?;
                 expected[limited][0] = format!("{percent}000 100000");
             }
         }
@@ -166,12 +160,6 @@ fn one(stage: &Stage, tracer: Option<&Tracer>, expected: &mut Expected, at: u32)
             .managed()
             .any(|target| last_part(target) == write.group)
     };
-    let told = |write: &&Write| {
-        format!(
-            "{}: {:?} to {}/{}",
-            write.program, write.text, write.group, write.file
-        )
-    };
     let limits = ours.iter().copied().filter(|write| opted_in(write));
     let below = limits.clone().filter(|write| {
         write.file == "cpu.max"
@@ -184,8 +172,8 @@ fn one(stage: &Stage, tracer: Option<&Tracer>, expected: &mut Expected, at: u32)
     Ok(json!({
         "way": end.name(),
         "left": left,
-        "below_floor": below.map(|write| told(&write)).collect::<Vec<_>>(),
-        "unopted": unopted.map(|write| told(&write)).collect::<Vec<_>>(),
+        "below_floor": below.map(ToString::to_string).collect::<Vec<_>>(),
+        "unopted": unopted.map(ToString::to_string).collect::<Vec<_>>(),
         "writes": limits.count(),
         "changed": changed,
         "control": tracer.is_some(),
@@ -228,17 +216,10 @@ fn last_part(target: &Target) -> &str {
     target.group.name.rsplit('/').next().unwrap_or_default()
 }
 
-fn set_quota(percent: u32) -> Result<()> {
-    let value = format!("CPUQuota={percent}%");
-    say(
-        "systemctl",
-        &[
-            "set-property",
-            "--runtime",
-            &format!("{LIMITED}.service"),
-            &value,
-        ],
-    )?;
+/// Sets a property of a service until the next boot, as people do.
+fn set(service: &str, property: &str) -> Result<()> {
+    let unit = format!("{service}.service");
+    systemctl(&["set-property", "--runtime", &unit, property])?;
     Ok(())
 }
 

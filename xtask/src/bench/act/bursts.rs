@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Subject;
 use super::spread::{at, share, sorted};
 use crate::bench::Numbers;
-use crate::bench::machine::{self, SERIES, Timed, keep};
+use crate::bench::machine::{self, SERIES, Timed, keep_records};
 use crate::step::{self, Steps};
 
 /// Controllers in the order in which they run.
@@ -60,10 +60,7 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
         };
         machine.run()
     })?;
-    keep(
-        "act-bursts",
-        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
-    )?;
+    keep_records("act-bursts", machine::kernel()?, &records)?;
     numbers.put("bursts.asked", Some(f64::from(subject.bursts)));
     let all = subject.under.iter().map(|name| Outcome::of(name, &records));
     let all: Vec<_> = all.collect();
@@ -217,6 +214,7 @@ fn table(all: &[Outcome]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn burst(threads: u32, wall_ms: f64, throttled: u32) -> Value {
         json!({

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Subject;
 use crate::bench::Numbers;
-use crate::bench::machine::{self, Disk, MEMORY_MIB, SERIES, Timed, keep};
+use crate::bench::machine::{self, Disk, MEMORY_MIB, Timed, keep_records};
 use crate::step::Steps;
+use crate::vm::kernel::Kernel;
 use crate::vm::system::{self, Profiles, Scenario};
 
 /// A case: what it is called, and what its runs take.
@@ -32,6 +33,15 @@ const fn case(name: &'static str, per_run_ms: u64) -> Case {
         restarts: false,
         memory_mib: MEMORY_MIB,
         part: None,
+    }
+}
+
+impl Case {
+    fn kernel(&self) -> Result<Kernel> {
+        match self.part {
+            Some(_) => system::kernel(),
+            None => machine::kernel(),
+        }
     }
 }
 
@@ -77,7 +87,8 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
     let mut failed = Vec::new();
     let mut sums = Vec::new();
     for case in cases {
-        let what = format!("{}, {} runs on kernel {SERIES}", case.name, subject.runs);
+        let series = case.kernel()?.series;
+        let what = format!("{}, {} runs on kernel {series}", case.name, subject.runs);
         match steps.run(&what, || one(case, subject)) {
             Ok(records) => sums.push(Sums::of(case.name, &records)),
             Err(error) => {
@@ -109,9 +120,10 @@ fn one(case: &Case, subject: &Subject) -> Result<Vec<Value>> {
         Some(part) => in_a_system(part, limit, subject)?,
         None => in_a_machine(case, limit, subject)?,
     };
-    keep(
+    keep_records(
         &format!("act-chaos-{}", case.name),
-        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
+        case.kernel()?,
+        &records,
     )?;
     Ok(records)
 }
@@ -243,6 +255,7 @@ fn table(sums: &[Sums]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn runs_are_added_up_and_those_that_were_not_made_are_not_counted() {

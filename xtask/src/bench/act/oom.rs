@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Subject;
 use super::spread::{at, sorted};
 use crate::bench::Numbers;
-use crate::bench::machine::{self, SERIES, Timed, keep};
+use crate::bench::machine::{self, SERIES, Timed, keep_records};
 use crate::step::{self, Steps};
 
 /// Each run is a line of progress.
@@ -24,19 +24,7 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
         "growth past a limit, {} times each without and with the agent on kernel {SERIES}",
         subject.rounds
     );
-    let records = steps.run(&what, || {
-        let machine = Timed {
-            program: &format!("vm-act,oom,{}", subject.rounds),
-            programs: subject.programs(),
-            limit: AROUND + PER_ROUND * subject.rounds,
-            silence: SILENCE,
-        };
-        machine.run()
-    })?;
-    keep(
-        "act-oom",
-        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
-    )?;
+    let records = measure("oom", &what, subject, steps)?;
     table(&records);
     figures(&records, numbers);
     Ok(())
@@ -45,21 +33,24 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
 /// Runs the programs on a node that is full.
 pub fn run_full(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
     let what = format!("growth on a full node on kernel {SERIES}");
-    let records = steps.run(&what, || {
+    let records = measure("full", &what, subject, steps)?;
+    full(&records, numbers);
+    Ok(())
+}
+
+/// What `vm-act PART` says in a machine of its own.
+fn measure(part: &str, what: &str, subject: &Subject, steps: &mut Steps) -> Result<Vec<Value>> {
+    let records = steps.run(what, || {
         let machine = Timed {
-            program: &format!("vm-act,full,{}", subject.rounds),
+            program: &format!("vm-act,{part},{}", subject.rounds),
             programs: subject.programs(),
             limit: AROUND + PER_ROUND * subject.rounds,
             silence: SILENCE,
         };
         machine.run()
     })?;
-    keep(
-        "act-full",
-        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
-    )?;
-    full(&records, numbers);
-    Ok(())
+    keep_records(&format!("act-{part}"), machine::kernel()?, &records)?;
+    Ok(records)
 }
 
 fn of<'a>(records: &'a [Value], arm: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -159,6 +150,7 @@ fn table(records: &[Value]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn run(arm: &str, mib_per_s: u32, ended: &str, wall_ms: f64) -> Value {
         json!({

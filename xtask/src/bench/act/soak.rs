@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Subject;
 use crate::bench::Numbers;
-use crate::bench::machine::{self, SERIES, Timed, keep};
+use crate::bench::machine::{self, SERIES, Timed, keep_records};
 use crate::step::Steps;
 
 const AROUND: Duration = Duration::from_secs(300);
@@ -25,10 +25,7 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
         };
         machine.run()
     })?;
-    keep(
-        "act-soak",
-        &json!({ "kernel": machine::kernel()?.release(), "records": records }),
-    )?;
+    keep_records("act-soak", machine::kernel()?, &records)?;
     figures(&records, numbers)
 }
 
@@ -76,6 +73,7 @@ fn growth(samples: &[&Value], member: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn growth_leaves_the_warm_up_out() {

@@ -8,9 +8,9 @@ mod tables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::kernel::{KERNELS, Kernel};
+use super::kernel::Kernel;
 use super::report::Report;
 use super::{Checks, Clock, Job};
 use crate::setup::{self, Need};
@@ -150,8 +150,5 @@ fn scenario(args: &Args, kernel: Kernel, steps: &mut Steps) -> Result<Checks> {
 /// # Errors
 /// When it is not among those under test.
 pub fn kernel() -> Result<Kernel> {
-    let found = KERNELS.iter().find(|kernel| kernel.series == SERIES);
-    found
-        .copied()
-        .with_context(|| format!("there is no kernel {SERIES}"))
+    Kernel::of(SERIES)
 }

@@ -39,12 +39,12 @@ impl Tally {
                 continue;
             }
             if !write.group.starts_with(IN) || !FILES.contains(&write.file.as_str()) {
-                tally.unopted.push(told(write));
+                tally.unopted.push(write.to_string());
                 continue;
             }
             tally.writes += 1;
             if is_below(write) {
-                tally.below_floor.push(told(write));
+                tally.below_floor.push(write.to_string());
             }
         }
         tally
@@ -60,16 +60,6 @@ fn is_below(write: &Write) -> bool {
     };
     // A text that is no limit at all counts, too.
     value.is_none_or(|value| value < floor * 0.999)
-}
-
-fn told(write: &Write) -> String {
-    let Write {
-        program,
-        group,
-        file,
-        text,
-    } = write;
-    format!("{program}: {text:?} to {group}/{file}")
 }
 
 #[cfg(test)]
