@@ -48,6 +48,11 @@ impl Dir {
         }))
     }
 
+    /// Its inode.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Where it was seen.
     pub(crate) fn path(&self) -> &Path {
         &self.path

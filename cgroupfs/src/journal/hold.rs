@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::lease::{Held, Lease, now_ns};
 use super::lock::{Lock, TAKEOVER};
 use super::store::Store;
-use super::{Chosen, Journal, JournalError, RestoreReport, fence};
+use super::{Chosen, Journal, JournalError, RestoreReport, fence, restore};
 
 /// The fence of a state directory; a damaged one is replaced. Only while the takeover lock is held.
 pub(super) fn current_epoch(state_dir: &Path, boot: &str) -> Result<u64, JournalError> {
@@ -98,7 +98,7 @@ impl Journal {
         self.write_lease(epoch)?;
         // Only now: without the answer on disk others go on restoring.
         self.epoch = epoch;
-        let mut report = self.put_back(root, &Chosen::Files(None))?;
+        let mut report = self.put_back(root, &Chosen::Files(None), &restore::nobody_elses)?;
         report.damage = damage;
         Ok(report)
     }

@@ -31,7 +31,7 @@ pub use presence::{Presence, watchdog};
 pub use record::UnitOriginal;
 use record::{Key, Original};
 pub use report::{RestoreReport, Skip};
-use restore::{Done, Work};
+use restore::{Done, Place, Theirs, Work};
 use store::Store;
 pub use takeover::{Overdue, Standing, restore_all, restore_all_on, restore_workload, standing};
 
@@ -256,23 +256,41 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Fenced`] after a takeover. When the journal cannot be written afterwards.
     pub fn restore_all(&mut self, root: &Path) -> Result<RestoreReport, JournalError> {
-        self.renew_to_restore()?;
-        self.put_back(root, &Chosen::All)
+        self.restore_all_but(root, &restore::nobody_elses)
     }
 
-    /// Puts the originals of the files of one cgroup back. Its unit is left to the caller, because
-    /// systemd may take its time: see [`LimitWriter::units`](crate::LimitWriter::units).
-    ///
-    /// # Errors
-    /// As [`Journal::restore_all`].
-    pub fn restore_cgroup(&mut self, root: &Path, id: u64) -> Result<RestoreReport, JournalError> {
+    /// The same, but what is somebody else's just before it would be replaced stays.
+    pub(crate) fn restore_all_but(
+        &mut self,
+        root: &Path,
+        theirs: &Theirs<'_>,
+    ) -> Result<RestoreReport, JournalError> {
         self.renew_to_restore()?;
-        self.put_back(root, &Chosen::Files(Some(id)))
+        self.put_back(root, &Chosen::All, theirs)
     }
 
-    fn put_back(&mut self, root: &Path, chosen: &Chosen) -> Result<RestoreReport, JournalError> {
+    /// Puts the originals of the files of one cgroup back, but for what is somebody else's. Its unit is
+    /// left to the caller, because systemd may take its time: see
+    /// [`LimitWriter::units`](crate::LimitWriter::units).
+    pub(crate) fn restore_cgroup(
+        &mut self,
+        root: &Path,
+        id: u64,
+        theirs: &Theirs<'_>,
+    ) -> Result<RestoreReport, JournalError> {
+        self.renew_to_restore()?;
+        self.put_back(root, &Chosen::Files(Some(id)), theirs)
+    }
+
+    fn put_back(
+        &mut self,
+        root: &Path,
+        chosen: &Chosen,
+        theirs: &Theirs<'_>,
+    ) -> Result<RestoreReport, JournalError> {
         let work = chosen.of(self.store.live(), self.store.units());
-        let done = restore::restore(&work, root, &self.host, &self.boot, self.patience);
+        let place = self.place(root, theirs);
+        let done = restore::restore(&work, &place, self.patience);
         let Done {
             report,
             files,
@@ -280,6 +298,15 @@ impl Journal {
         } = done;
         self.store.done(&files, &units)?;
         Ok(report)
+    }
+
+    fn place<'a>(&'a self, root: &'a Path, theirs: &'a Theirs<'a>) -> Place<'a> {
+        Place {
+            root,
+            host: &self.host,
+            boot: &self.boot,
+            theirs,
+        }
     }
 }
 

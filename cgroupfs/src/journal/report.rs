@@ -12,6 +12,8 @@ pub enum Skip {
     Gone,
     /// The machine was booted since; cgroups do not outlive that.
     OtherBoot,
+    /// Somebody else has set the file after LLMOS did, and that stays.
+    SetByOthers,
 }
 
 impl fmt::Display for Skip {
@@ -19,6 +21,7 @@ impl fmt::Display for Skip {
         f.write_str(match self {
             Self::Gone => "the cgroup is gone",
             Self::OtherBoot => "the machine was booted since",
+            Self::SetByOthers => "somebody else has set it since",
         })
     }
 }

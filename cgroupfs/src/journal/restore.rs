@@ -46,27 +46,38 @@ pub(super) struct Done {
     pub(super) units: Vec<UnitName>,
 }
 
+/// Does a file (cgroup, file name, content) hold what somebody else has set after us? That stays.
+pub(super) type Theirs<'a> = dyn Fn(u64, &str, &str) -> bool + 'a;
+
+/// For those who do not know what was written last.
+pub(super) fn nobody_elses(_: u64, _: &str, _: &str) -> bool {
+    false
+}
+
+/// Where to restore.
+pub(super) struct Place<'a> {
+    pub(super) root: &'a Path,
+    pub(super) host: &'a Host,
+    /// The boot that runs.
+    pub(super) boot: &'a str,
+    pub(super) theirs: &'a Theirs<'a>,
+}
+
 /// Restores the originals: the files first, because they wait for nobody, then the units.
-pub(super) fn restore(
-    work: &Work<'_>,
-    root: &Path,
-    host: &Host,
-    boot: &str,
-    patience: Duration,
-) -> Done {
+pub(super) fn restore(work: &Work<'_>, place: &Place<'_>, patience: Duration) -> Done {
     let mut pass = Pass {
         done: Done::default(),
         deadline: Instant::now() + patience,
     };
     let of_one_cgroup = |(a, _): &(&Key, _), (b, _): &(&Key, _)| a.inode == b.inode;
     for group in work.files.chunk_by(of_one_cgroup) {
-        pass.cgroup(group, root, boot);
+        pass.cgroup(group, place);
     }
-    let mut systemd = Systemd::new(host);
+    let mut systemd = Systemd::new(place.host);
     for (name, unit) in &work.units {
         let files = work.files.iter().copied();
         let files: Vec<_> = files.filter(|(key, _)| key.inode == unit.inode).collect();
-        pass.unit(&mut systemd, name, unit, &files, root, boot);
+        pass.unit(&mut systemd, name, unit, &files, place.root, place.boot);
     }
     pass.done
 }
@@ -77,17 +88,17 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    fn cgroup(&mut self, group: &[(&Key, &Original)], root: &Path, boot: &str) {
+    fn cgroup(&mut self, group: &[(&Key, &Original)], place: &Place<'_>) {
         let Some((first, original)) = group.first() else {
             return;
         };
-        let path = root.join(&original.path);
-        let skip = if original.boot != boot {
+        let path = place.root.join(&original.path);
+        let skip = if original.boot != place.boot {
             Some(Skip::OtherBoot)
         } else {
             match Dir::open(&path, first.inode) {
-                Ok(Some(dir)) => return self.files(group, &dir),
-                Ok(None) if mount::is_missing(root) => {
+                Ok(Some(dir)) => return self.files(group, &dir, place.theirs),
+                Ok(None) if mount::is_missing(place.root) => {
                     self.failed(group, &path, &Unwritable::Missing);
                     None
                 }
@@ -113,27 +124,34 @@ impl Pass {
         self.done.report.failed.extend(failed);
     }
 
-    fn files(&mut self, group: &[(&Key, &Original)], dir: &Dir) {
+    fn files(&mut self, group: &[(&Key, &Original)], dir: &Dir, theirs: &Theirs<'_>) {
+        let theirs = |file: &str, text: &str| theirs(dir.id(), file, text);
         let max = group.iter().find(|(key, _)| key.file == "memory.max");
         let falls = max.and_then(|(_, original)| falling_max(dir, &original.text));
         // What rises or cannot hurt goes first; a falling memory.max goes last.
         if falls.is_none()
             && let Some((key, original)) = max
         {
-            self.file(key, original, dir);
+            self.file(key, original, dir, &theirs);
         }
         let has = |file: &str| group.iter().any(|(key, _)| key.file == file);
+        let mut no_credit = false;
         if has(QUOTA) && has(BURST) {
             // If that fails, so does what comes next, which is told.
-            let _ = put_back(dir, BURST, "0\n");
+            let put = put_back(dir, BURST, "0\n", &|text| theirs(BURST, text));
+            no_credit = matches!(put, Ok(Put::Written));
         }
+        // That nothing is nobody else's.
+        let set_since = |file: &str, text: &str| {
+            theirs(file, text) && !(no_credit && file == BURST && text.trim() == "0")
+        };
         // In the order of their names the quota comes before the credit.
         for (key, original) in group.iter().filter(|(key, _)| key.file != "memory.max") {
-            self.file(key, original, dir);
+            self.file(key, original, dir, &set_since);
         }
         if let (Some(limit), Some((key, original))) = (falls, max) {
             match self.make_room(dir, limit) {
-                Ok(()) => self.file(key, original, dir),
+                Ok(()) => self.file(key, original, dir, &theirs),
                 Err(reason) => {
                     self.done
                         .report
@@ -144,10 +162,18 @@ impl Pass {
         }
     }
 
-    fn file(&mut self, key: &Key, original: &Original, dir: &Dir) {
+    fn file(
+        &mut self,
+        key: &Key,
+        original: &Original,
+        dir: &Dir,
+        theirs: &dyn Fn(&str, &str) -> bool,
+    ) {
         let path = dir.display(&key.file);
-        match put_back(dir, &key.file, &original.text) {
+        let theirs = |text: &str| theirs(&key.file, text);
+        match put_back(dir, &key.file, &original.text, &theirs) {
             Ok(Put::Gone) => self.done.report.skipped.push((path, Skip::Gone)),
+            Ok(Put::Theirs) => self.done.report.skipped.push((path, Skip::SetByOthers)),
             Ok(put) => {
                 self.done.report.written += usize::from(put == Put::Written);
                 self.done.report.restored.push(path);
@@ -168,7 +194,7 @@ impl Pass {
             let above = memory_limit(text).is_ok_and(|now| now.bytes() > limit);
             in_use(dir).is_some_and(|current| current > limit)
                 && above
-                && put_back(dir, "memory.high", &limit.to_string()).is_ok()
+                && put_back(dir, "memory.high", &limit.to_string(), &|_| false).is_ok()
         });
         let outcome = loop {
             match in_use(dir) {
@@ -185,7 +211,7 @@ impl Pass {
             }
         };
         if let (true, Some(high)) = (lowered, high) {
-            put_back(dir, "memory.high", &high)
+            put_back(dir, "memory.high", &high, &|_| false)
                 .map_err(|error| format!("memory.high stays at {limit}: {error}"))?;
         }
         outcome
@@ -210,14 +236,22 @@ pub(super) enum Put {
     Held,
     /// The cgroup is gone.
     Gone,
+    /// It holds what somebody else has set, and goes on holding it.
+    Theirs,
 }
 
-/// Writes the text as it was. cgroups-rs writes typed values in its own form, and drops the
+/// Writes the text as it was, unless what is there is somebody else's. cgroups-rs writes typed values in its own form, and drops the
 /// system's error where it takes text, so this is ours. Never creates a file. Cutting to length
 /// means nothing to the kernel's files and keeps plain ones honest.
-pub(super) fn put_back(dir: &Dir, file: &str, text: &str) -> io::Result<Put> {
+pub(super) fn put_back(
+    dir: &Dir,
+    file: &str,
+    text: &str,
+    theirs: &dyn Fn(&str) -> bool,
+) -> io::Result<Put> {
     match dir.read(file) {
         Ok(Some(now)) if now == text => return Ok(Put::Held),
+        Ok(Some(now)) if theirs(&now) => return Ok(Put::Theirs),
         Ok(Some(_)) => {}
         Ok(None) if dir.is_alive() => return Err(io::ErrorKind::NotFound.into()),
         Ok(None) => return Ok(Put::Gone),

@@ -26,6 +26,7 @@ use llmos_systemd::Host;
 
 use super::lease::{self, Found, now_ns};
 use super::lock::{Lock, TAKEOVER};
+use super::restore::Place;
 use super::store::peek;
 use super::{Chosen, Done, Journal, JournalError, PATIENT, RestoreReport, boot_id, fence, restore};
 
@@ -186,7 +187,7 @@ fn restore_chosen(
     let in_use = match Journal::under_takeover(state_dir, boot.clone()) {
         Ok(mut journal) => {
             journal.set_host(host.clone());
-            let mut report = journal.put_back(root, chosen)?;
+            let mut report = journal.put_back(root, chosen, &restore::nobody_elses)?;
             report.damage = journal.damage;
             return Ok(report);
         }
@@ -207,7 +208,14 @@ fn restore_chosen(
     // Read after the fence is up: what was appended before is in it.
     let journal = peek(state_dir)?;
     let work = chosen.of(&journal.live, &journal.units);
-    let Done { mut report, .. } = restore::restore(&work, root, host, &boot, restore::PATIENCE);
+    let place = Place {
+        root,
+        host,
+        boot: &boot,
+        // What a writer that hangs last wrote only it knows.
+        theirs: &restore::nobody_elses,
+    };
+    let Done { mut report, .. } = restore::restore(&work, &place, restore::PATIENCE);
     report.damage = journal.damage;
     if let JournalError::InUse { holder, .. } = in_use {
         report.fenced = Some(holder);

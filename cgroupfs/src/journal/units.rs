@@ -132,7 +132,8 @@ impl Pass {
             let written = if kills {
                 Err("memory in use has risen above it".to_owned())
             } else {
-                put_back(dir, &key.file, &original.text).map_err(|error| error.to_string())
+                let put = put_back(dir, &key.file, &original.text, &|_| false);
+                put.map_err(|error| error.to_string())
             };
             if let Err(why) = written {
                 let path = dir.display(&key.file);

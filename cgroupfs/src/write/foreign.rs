@@ -3,13 +3,31 @@
 //! What somebody else sets after us is what people would have without us, so it becomes the original
 //! as soon as it is seen. A restore puts it back, or finds it there already.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use llmos_engine::decide::Knob;
 
 use super::value::Content;
-use super::{LimitWriter, SetError, parse_content, read};
+use super::{LimitWriter, SetError, Touched, parse_content, read};
 use crate::journal::JournalError;
+
+/// Tells for a restore whether a file (cgroup, file name, content) holds what somebody else has set.
+pub(super) fn told_by(
+    cgroups: &BTreeMap<u64, Touched>,
+    page: u64,
+) -> impl Fn(u64, &str, &str) -> bool + '_ {
+    move |id, file, text| {
+        let Some(touched) = cgroups.get(&id) else {
+            return false;
+        };
+        let knob = touched.files.keys().find(|knob| knob.file() == file);
+        knob.is_some_and(|knob| {
+            let found = Content::parse(*knob, text);
+            found.is_ok_and(|found| touched.is_foreign(*knob, found, page))
+        })
+    }
+}
 
 /// What a file of ours holds now.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,6 +3,8 @@
 mod error;
 mod foreign;
 mod put;
+#[cfg(test)]
+mod tests;
 mod unit;
 pub(crate) mod value;
 
@@ -102,6 +104,20 @@ enum Over {
     OwnOnly,
 }
 
+/// How often a file is looked at anew that changes between look and write. Whoever changes it that
+/// often gets his way.
+const ATTEMPTS: usize = 3;
+
+/// What came of one look at a file and the write after it.
+enum Tried {
+    Done(SetReport),
+    /// Somebody changed the file between the two, so nothing was written.
+    Overtaken {
+        path: PathBuf,
+        found: f64,
+    },
+}
+
 impl LimitWriter {
     /// A writer for the hierarchy at `root`. Restore leftovers in the journal first.
     #[must_use]
@@ -153,6 +169,24 @@ impl LimitWriter {
         value: f64,
         over: Over,
     ) -> Result<SetReport, SetError> {
+        for _ in 1..ATTEMPTS {
+            if let Tried::Done(report) = self.try_to_write(cgroup, knob, value, over)? {
+                return Ok(report);
+            }
+        }
+        match self.try_to_write(cgroup, knob, value, over)? {
+            Tried::Done(report) => Ok(report),
+            Tried::Overtaken { path, found } => Err(SetError::Foreign { path, knob, found }),
+        }
+    }
+
+    fn try_to_write(
+        &mut self,
+        cgroup: CgroupRef<'_>,
+        knob: Knob,
+        value: f64,
+        over: Over,
+    ) -> Result<Tried, SetError> {
         let value = match knob {
             Knob::CpuMax => {
                 self.lower_burst(cgroup, value)?;
@@ -162,13 +196,26 @@ impl LimitWriter {
             _ => value,
         };
         let touched = Self::touch(&mut self.cgroups, &self.root, cgroup, knob)?;
+        if touched.handed_over.contains(&knob) {
+            return Err(SetError::HandedOver(touched.dir.display(knob.file())));
+        }
+        let before = read(&touched.dir, knob)?;
+        self.write_after(&before, cgroup, knob, value, over)
+    }
+
+    /// Writes, if the file still holds `before`.
+    fn write_after(
+        &mut self,
+        before: &str,
+        cgroup: CgroupRef<'_>,
+        knob: Knob,
+        value: f64,
+        over: Over,
+    ) -> Result<Tried, SetError> {
+        let touched = Self::touch(&mut self.cgroups, &self.root, cgroup, knob)?;
         let dir = &touched.dir;
         let path = || dir.display(knob.file());
-        if touched.handed_over.contains(&knob) {
-            return Err(SetError::HandedOver(path()));
-        }
-        let before = read(dir, knob)?;
-        let current = parse_content(dir, knob, &before)?;
+        let current = parse_content(dir, knob, before)?;
         let held = touched.files.get(&knob).copied();
         let foreign = touched.is_foreign(knob, current, self.page);
         if foreign && over == Over::OwnOnly {
@@ -191,22 +238,34 @@ impl LimitWriter {
                 // They have set what we want, and would have it without us.
                 self.journal.hold()?;
                 let file = knob.file();
-                self.journal.keep_original(cgroup, file, &before, true)?;
+                self.journal.keep_original(cgroup, file, before, true)?;
                 let last = current;
                 touched.files.insert(knob, Held { last, ..held });
             }
-            return Ok(SetReport {
+            return Ok(Tried::Done(SetReport {
                 from: current.value(),
                 to: current.value(),
                 written: false,
-            });
+            }));
         }
         refuse_to_kill(dir, knob, wanted)?;
         self.journal.hold()?;
         self.journal
-            .keep_original(cgroup, knob.file(), &before, foreign)?;
-        // Again, and last of all: keeping an original takes a while.
+            .keep_original(cgroup, knob.file(), before, foreign)?;
+        // Both again, and last of all: keeping an original takes a while, in which others go on.
         self.journal.check_fence()?;
+        let latest = read(dir, knob)?;
+        if latest != before {
+            if held.is_none() {
+                // Nothing of ours is there yet, so the next look is at the original.
+                self.journal.drop_original(cgroup.id, knob.file())?;
+            }
+            let found = parse_content(dir, knob, &latest)?.value();
+            return Ok(Tried::Overtaken {
+                path: path(),
+                found,
+            });
+        }
         put::put(dir, knob, wanted).map_err(|source| write_error(dir, knob, wanted, source))?;
         let after = parse_content(dir, knob, &read(dir, knob)?)?;
         let first = held.map_or(current, |held| held.first);
@@ -220,11 +279,11 @@ impl LimitWriter {
                 found,
             });
         }
-        Ok(SetReport {
+        Ok(Tried::Done(SetReport {
             from: current.value(),
             to: after.value(),
             written: true,
-        })
+        }))
     }
 
     /// Makes room for a quota of `cores`: a burst credit above it is lowered to it.
@@ -279,8 +338,10 @@ impl LimitWriter {
     /// When the journal cannot be written; what became of the files is in the report.
     pub fn restore_cgroup(&mut self, id: u64) -> Result<RestoreReport, JournalError> {
         self.adopt_all(id);
-        self.generation += u64::from(self.cgroups.remove(&id).is_some());
-        self.journal.restore_cgroup(&self.root, id)
+        let touched: BTreeMap<u64, Touched> = self.cgroups.remove_entry(&id).into_iter().collect();
+        self.generation += u64::from(!touched.is_empty());
+        let theirs = foreign::told_by(&touched, self.page);
+        self.journal.restore_cgroup(&self.root, id, &theirs)
     }
 
     /// Puts all originals back, as [`LimitWriter::restore_cgroup`] does for one cgroup.
@@ -290,9 +351,10 @@ impl LimitWriter {
     pub fn restore_all(&mut self) -> Result<RestoreReport, JournalError> {
         let ids: Vec<u64> = self.cgroups.keys().copied().collect();
         ids.into_iter().for_each(|id| self.adopt_all(id));
-        self.cgroups.clear();
+        let touched = std::mem::take(&mut self.cgroups);
         self.generation += 1;
-        self.journal.restore_all(&self.root)
+        let theirs = foreign::told_by(&touched, self.page);
+        self.journal.restore_all_but(&self.root, &theirs)
     }
 
     /// Renews the lease on the limits that are held; see [`Journal::renew`].

@@ -254,9 +254,10 @@ impl Job<'_> {
         boot.run(|line| report.line(line))?;
         report.complete().with_context(|| {
             format!(
-                "kernel {}; its console is in {}",
+                "kernel {}; the end of its console, which is in {}:\n{}\nhow the machine ended",
                 kernel.series,
-                paths::shown(&boot.console())
+                paths::shown(&boot.console()),
+                boot.tail()
             )
         })?;
         Ok(report)

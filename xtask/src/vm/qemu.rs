@@ -18,6 +18,9 @@ pub enum Clock {
     Instructions,
 }
 
+/// A panic of the kernel with its trace takes about as many lines.
+const TAIL: usize = 60;
+
 /// A disk image.
 pub struct Disk {
     /// Its file; the file system is there already.
@@ -172,11 +175,12 @@ impl Boot<'_> {
         qemu
     }
 
-    fn tail(&self) -> String {
+    /// The last lines of the machine's own messages: a panic is there, and nowhere else.
+    pub fn tail(&self) -> String {
         let bytes = std::fs::read(self.console()).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
 }
 

@@ -1,0 +1,92 @@
+//! What happens between a look at a file and the write after it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use super::*;
+use crate::journal::Skip;
+
+const FOREIGN: &str = "300000 100000\n";
+
+struct Machine {
+    folder: tempfile::TempDir,
+    writer: LimitWriter,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("root/a")).unwrap();
+        let journal = Journal::open(&folder.path().join("state")).unwrap();
+        let permit = WritePermit::of(Mode::Enforce).unwrap();
+        let writer = LimitWriter::new(permit, folder.path().join("root"), journal);
+        let machine = Self { folder, writer };
+        machine.put("cpu.max", "max 100000\n");
+        machine.put("cpu.max.burst", "0\n");
+        machine
+    }
+
+    fn cgroup(&self) -> CgroupRef<'static> {
+        let id = fs::metadata(self.folder.path().join("root/a")).unwrap();
+        let id = id.ino();
+        CgroupRef { path: "a", id }
+    }
+
+    fn put(&self, file: &str, text: &str) {
+        fs::write(self.folder.path().join("root/a").join(file), text).unwrap();
+    }
+
+    fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.path().join("root/a").join(file)).unwrap()
+    }
+}
+
+#[test]
+fn a_file_that_changed_since_the_look_is_not_written() {
+    let mut machine = Machine::new();
+    let (a, knob) = (machine.cgroup(), Knob::CpuMax);
+    let after = |machine: &mut Machine, before: &str| {
+        let writer = &mut machine.writer;
+        writer
+            .write_after(before, a, knob, 2.0, Over::Anything)
+            .unwrap()
+    };
+    machine.put("cpu.max", FOREIGN);
+    let tried = after(&mut machine, "max 100000\n");
+    assert!(matches!(tried, Tried::Overtaken { found, .. } if found == 3.0));
+    assert_eq!(machine.text("cpu.max"), FOREIGN);
+    assert_eq!(machine.writer.held(), 0, "nothing of ours is there");
+
+    assert!(machine.writer.set(a, knob, 1.0).unwrap().written);
+    let ours = machine.text("cpu.max");
+    machine.put("cpu.max", "400000 100000\n");
+    assert!(matches!(
+        after(&mut machine, &ours),
+        Tried::Overtaken { .. }
+    ));
+    assert_eq!(machine.text("cpu.max"), "400000 100000\n");
+    // Its value is the original now, in place of the one before it.
+    machine.writer.restore_cgroup(a.id).unwrap();
+    assert_eq!(machine.text("cpu.max"), "400000 100000\n");
+    assert_eq!(machine.writer.held(), 0);
+}
+
+#[test]
+fn a_restore_leaves_what_changed_since_its_look() {
+    let mut machine = Machine::new();
+    let a = machine.cgroup();
+    machine.writer.set(a, Knob::CpuMax, 2.0).unwrap();
+    machine.writer.set(a, Knob::CpuBurst, 50_000.0).unwrap();
+    let touched = std::mem::take(&mut machine.writer.cgroups);
+    machine.put("cpu.max", FOREIGN);
+    let theirs = foreign::told_by(&touched, machine.writer.page);
+    let root = machine.folder.path().join("root");
+    let journal = &mut machine.writer.journal;
+    let report = journal.restore_all_but(&root, &theirs).unwrap();
+    let skipped: Vec<Skip> = report.skipped.iter().map(|(_, skip)| *skip).collect();
+    assert_eq!(skipped, [Skip::SetByOthers]);
+    assert_eq!(report.restored.len(), 1, "{report:?}");
+    assert_eq!(machine.text("cpu.max"), FOREIGN);
+    assert_eq!(machine.text("cpu.max.burst"), "0\n");
+    assert!(machine.writer.journal.is_empty());
+}
