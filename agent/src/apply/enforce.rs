@@ -231,7 +231,7 @@ impl Enforcer {
     /// Puts everything back.
     pub(super) fn stop(&mut self) {
         self.workloads.clear();
-        self.units.stop();
+        self.units.stop(self.tick.0, &mut self.writer);
         self.lease.stop(&mut self.writer);
         match self.writer.restore_all() {
             Ok(report) => log_report("limits restored at stop", &report),

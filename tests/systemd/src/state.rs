@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::UNSET;
@@ -102,7 +103,7 @@ impl State {
         ] {
             // A kernel makes these files, systemd does not.
             if dir.join(file).exists() {
-                fs::write(dir.join(file), text).unwrap();
+                replace(&dir.join(file), &text);
             }
         }
     }
@@ -146,4 +147,14 @@ pub fn object(unit: &str) -> String {
         })
         .collect();
     format!("/org/freedesktop/systemd1/unit/{escaped}")
+}
+
+/// Writes a file whole, as the kernel does it: whoever reads it meanwhile finds the old text or the new one,
+/// but for empty lines behind it.
+fn replace(file: &Path, text: &str) {
+    let file = fs::File::options().write(true).open(file).unwrap();
+    let longer = file.metadata().unwrap().len() as usize;
+    let padded = format!("{text}{}", "\n".repeat(longer.saturating_sub(text.len())));
+    file.write_all_at(padded.as_bytes(), 0).unwrap();
+    file.set_len(text.len() as u64).unwrap();
 }

@@ -15,8 +15,6 @@ pub struct Kernel {
     pub series: &'static str,
     /// The Debian release whose kernel it is.
     pub suite: &'static str,
-    /// Modules that are kept as well, for a machine that boots from a disk.
-    modules: &'static [&'static str],
 }
 
 /// The series under test: the oldest that is promised to work, the long-term one after it, and the
@@ -25,20 +23,20 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         series: "6.1",
         suite: "bookworm",
-        // The disk, its file system, and what containers are stacked with.
-        modules: &["virtio_pci", "virtio_blk", "ext4", "overlay"],
     },
     Kernel {
         series: "6.12",
         suite: "bookworm-backports",
-        modules: &[],
     },
     Kernel {
         series: "7",
         suite: "trixie-backports",
-        modules: &[],
     },
 ];
+
+/// Modules that a machine needs which boots from a disk: the disk, its file system, and what containers
+/// are stacked with.
+const MODULES: &[&str] = &["virtio_pci", "virtio_blk", "ext4", "overlay"];
 
 /// The package that always depends on the newest cloud kernel of a suite.
 const META: &str = "linux-image-cloud-amd64";
@@ -80,7 +78,7 @@ impl Kernel {
     pub fn modules(self) -> Result<PathBuf> {
         let folder = self.folder().join("modules");
         if !folder.join(ORDER).is_file() {
-            self.get()?;
+            self.get(Some(&folder))?;
         }
         Ok(folder)
     }
@@ -89,7 +87,8 @@ impl Kernel {
         paths::target().join("vm/kernels").join(self.series)
     }
 
-    fn get(self) -> Result<()> {
+    /// Fetches the image, and into this folder the modules of the same build.
+    fn get(self, modules: Option<&Path>) -> Result<()> {
         let lists = Suites::fetch(&[self.suite])?;
         let versions = lists.versions(META)?;
         let (package, version) = find(&versions, self.series)
@@ -105,8 +104,8 @@ impl Kernel {
             image = boots_from(&unpacked, &release);
         }
         let image = image.with_context(|| format!("{package} {version} has no vmlinuz"))?;
-        if !self.modules.is_empty() {
-            modules::keep(&unpacked, &release, self.modules, &folder.join("modules"))?;
+        if let Some(into) = modules {
+            modules::keep(&unpacked, &release, MODULES, into)?;
         }
         // The image goes last: it is the mark that the rest is complete.
         std::fs::write(folder.join("release"), &release)?;
@@ -143,7 +142,7 @@ pub fn get_all() -> Result<()> {
     KERNELS
         .iter()
         .filter(|kernel| !kernel.image().is_file())
-        .try_for_each(|kernel| kernel.get())
+        .try_for_each(|kernel| kernel.get(None))
 }
 
 /// The image package that the meta package of this series depends on, and its version.

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cmd;
+
 /// Names the kept files, one a line, each behind those that it needs.
 pub const ORDER: &str = "order";
+const PACKED: &str = ".xz";
 
 /// Copies `wanted` modules of an unpacked kernel package, and those that they need, to `into`.
 pub fn keep(unpacked: &Path, release: &str, wanted: &[&str], into: &Path) -> Result<()> {
@@ -23,15 +27,15 @@ pub fn keep(unpacked: &Path, release: &str, wanted: &[&str], into: &Path) -> Res
         let Some(file) = files.get(module) else {
             bail!("kernel {release} has no module {module}, as a file or built in");
         };
-        let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        depends(&bytes).with_context(|| format!("{} does not say what it needs", file.display()))
+        depends(&content(file)?)
+            .with_context(|| format!("{} does not say what it needs", file.display()))
     })?;
     if into.exists() {
         std::fs::remove_dir_all(into)?;
     }
     std::fs::create_dir_all(into)?;
     for module in &order {
-        std::fs::copy(&files[module], into.join(format!("{module}.ko")))?;
+        std::fs::write(into.join(format!("{module}.ko")), content(&files[module])?)?;
     }
     let list: String = order
         .iter()
@@ -56,8 +60,25 @@ fn collect(folder: &Path, into: &mut BTreeMap<String, PathBuf>) -> Result<()> {
 
 /// The name of the module in a file; a file may be spelt with dashes where the module has underscores.
 fn name(file: &Path) -> Option<String> {
-    let stem = file.file_name()?.to_str()?.strip_suffix(".ko")?;
-    Some(stem.replace('-', "_"))
+    let file = file.file_name()?.to_str()?;
+    let stem = file.strip_suffix(PACKED).unwrap_or(file);
+    Some(stem.strip_suffix(".ko")?.replace('-', "_"))
+}
+
+/// A module as the kernel loads it: newer releases of Debian pack theirs.
+fn content(file: &Path) -> Result<Vec<u8>> {
+    if !file.to_string_lossy().ends_with(PACKED) {
+        return std::fs::read(file).with_context(|| format!("read {}", file.display()));
+    }
+    if cmd::find("xz").is_none() {
+        bail!("no xz here; install by hand: xz-utils");
+    }
+    let xz = Command::new("xz").arg("-dc").arg(file).output()?;
+    if !xz.status.success() {
+        let said = String::from_utf8_lossy(&xz.stderr);
+        bail!("xz cannot unpack {}: {}", file.display(), said.trim());
+    }
+    Ok(xz.stdout)
 }
 
 /// `wanted` and what they need, each behind what it needs; what is built in is left out.
@@ -111,6 +132,14 @@ mod tests {
         assert_eq!(depends(one).unwrap(), ["virtio_ring", "virtio"]);
         assert_eq!(depends(b"x\0depends=\0").unwrap(), Vec::<String>::new());
         assert_eq!(depends(b"xz compressed"), None);
+    }
+
+    #[test]
+    fn a_packed_module_has_the_same_name() {
+        let of = |file: &str| name(Path::new(file));
+        assert_eq!(of("a/virtio-blk.ko").as_deref(), Some("virtio_blk"));
+        assert_eq!(of("a/virtio-blk.ko.xz").as_deref(), Some("virtio_blk"));
+        assert_eq!(of("a/modules.order"), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use llmos_cgroupfs::{CgroupRef, LimitWriter};
 use llmos_engine::decide::Knob;
 use llmos_engine::units::Timestamp;
 use llmos_proto::status::{Component, Health};
-use llmos_systemd::{BusError, Original, Properties, Property, UnitName};
+use llmos_systemd::{BusError, Manager, Original, Properties, Property, UnitName};
 
 use pace::near;
 use unit::{Cgroup, Unit};
@@ -187,10 +187,35 @@ impl Units {
         }
     }
 
-    /// Ends the thread; nothing is set after this.
-    pub(super) fn stop(&mut self) {
-        if let Ok(worker) = &mut self.worker {
-            worker.stop();
+    /// Ends the thread; nothing is set after this. What others have set of a unit since it was last looked
+    /// at is noted, so that a restore leaves it.
+    pub(super) fn stop(&mut self, now: Timestamp, writer: &mut LimitWriter) {
+        let Ok(worker) = &mut self.worker else { return };
+        worker.stop();
+        for (name, answer) in worker.answers() {
+            self.take(now, writer, &name, answer);
+        }
+        let known: Vec<(&UnitName, &Unit)> = self
+            .units
+            .iter()
+            .filter(|(_, unit)| unit.has.is_some())
+            .collect();
+        if known.is_empty() {
+            return;
+        }
+        let outcome = Manager::connect(self.which.host()).and_then(|manager| {
+            known.into_iter().try_for_each(|(name, unit)| {
+                let has = unit.has.iter().flat_map(Properties::iter);
+                let properties: Vec<Property> = has.map(|(property, _)| property).collect();
+                let now = manager.values(name, &properties)?;
+                if let Err(why) = note_theirs(unit, writer, name, &now) {
+                    tracing::warn!(unit = %name, "{why}");
+                }
+                Ok(())
+            })
+        });
+        if let Err(error) = outcome {
+            tracing::warn!("what others have set of units is not known: {error}");
         }
     }
 
@@ -254,15 +279,19 @@ impl Units {
             _ => None,
         };
         let idle = still || unit.want.is_empty() || unit.refused.is_some() || !unit.calm;
-        if unit.rests(now) || idle && !unit.leaving {
+        // While others change its limits nothing is set, but what they set is noted in time.
+        let disputed = !still && !unit.calm && due.is_some();
+        if unit.rests(now) || idle && !unit.leaving && !disputed {
             return;
         }
         let job = match (noted, due) {
             (Some(original), _) if unit.leaving => Job::Undo {
                 original,
+                expected: unit.has.clone().unwrap_or_default(),
                 cgroup,
                 fence: writer.fence(),
             },
+            _ if disputed => Job::Learn,
             (Some(original), Some((properties, has, due)))
                 if unit.is_noted(&original) && !unit.doubt =>
             {
@@ -299,6 +328,12 @@ impl Units {
         unit.under_way = false;
         match answer {
             Answer::Learnt(_) if unit.leaving => {}
+            Answer::Learnt(facts) if !unit.calm && unit.has.is_some() => {
+                unit.succeeded();
+                if let Err(why) = note_theirs(unit, writer, name, &facts.values) {
+                    self.fail(now, name, why);
+                }
+            }
             Answer::Learnt(facts) => {
                 unit.succeeded();
                 if facts.cgroup != unit.cgroup.path {
@@ -376,12 +411,9 @@ fn learnt(
     let noted = writer.unit(name);
     let mut original = noted.map_or_else(Original::default, |unit| unit.original.clone());
     let mut has = unit.has.take().unwrap_or_default();
-    let (before, changed) = (original.clone(), not_near(&has, now));
-    for (property, value) in changed.iter() {
-        // Whoever set it has a drop-in for it.
-        original.add(property, value, false);
-        has.set(property, value);
-    }
+    let before = original.clone();
+    let changed = take_in(&mut original, &has, now);
+    has.extend(&changed);
     if !changed.is_empty() {
         tracing::warn!(unit = %name, found = %changed, "somebody else has set properties");
     }
@@ -403,6 +435,36 @@ fn learnt(
         unit.has = None;
         format!("{name} is not set, because its original is not safe: {error}")
     })
+}
+
+/// Notes what others have set as what the unit would have without us. What systemd writes to the files
+/// goes on being seen as theirs.
+fn note_theirs(
+    unit: &Unit,
+    writer: &mut LimitWriter,
+    name: &UnitName,
+    now: &Properties,
+) -> Result<(), String> {
+    let (Some(has), Some(noted)) = (&unit.has, writer.unit(name)) else {
+        return Ok(());
+    };
+    let mut original = noted.original.clone();
+    take_in(&mut original, has, now);
+    if original == noted.original {
+        return Ok(());
+    }
+    let kept = writer.keep_unit(unit.cgroup.as_ref(), name.clone(), original);
+    kept.map_err(|error| format!("what somebody else has set of {name} is not noted: {error}"))
+}
+
+/// Makes what is not as we left it part of the original.
+fn take_in(original: &mut Original, has: &Properties, now: &Properties) -> Properties {
+    let changed = not_near(has, now);
+    for (property, value) in changed.iter() {
+        // Whoever set it has a drop-in for it.
+        original.add(property, value, false);
+    }
+    changed
 }
 
 /// What is another value now, up to systemd's rounding.

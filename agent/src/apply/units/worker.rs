@@ -31,9 +31,10 @@ pub(super) enum Job {
         cgroup: PathBuf,
         fence: FenceView<'static>,
     },
-    /// Give it back what it had.
+    /// Give it back what it had, if it still has what is expected.
     Undo {
         original: Original,
+        expected: Properties,
         cgroup: PathBuf,
         fence: FenceView<'static>,
     },
@@ -281,9 +282,7 @@ fn act(host: &Host, manager: &Manager, unit: &UnitName, job: Job) -> Result<Answ
             cgroup,
             fence,
         } => {
-            let known: Vec<Property> = expected.iter().map(|(property, _)| property).collect();
-            let now = manager.values(unit, &known)?;
-            if !near(&expected, &now) {
+            if let Some(now) = changed(manager, unit, &expected)? {
                 return Ok(Answer::Changed(now));
             }
             if would_kill(&cgroup, &properties) {
@@ -297,9 +296,16 @@ fn act(host: &Host, manager: &Manager, unit: &UnitName, job: Job) -> Result<Answ
         }
         Job::Undo {
             original,
+            expected,
             cgroup,
             fence,
         } => {
+            match changed(manager, unit, &expected) {
+                Ok(Some(now)) => return Ok(Answer::Changed(now)),
+                // One that is gone may have left drop-ins all the same.
+                Ok(None) | Err(BusError::NoSuchUnit(_)) => {}
+                Err(error) => return Err(error),
+            }
             if would_kill(&cgroup, &original.values) {
                 return Ok(Answer::NoRoom);
             }
@@ -312,6 +318,20 @@ fn act(host: &Host, manager: &Manager, unit: &UnitName, job: Job) -> Result<Answ
             })))
         }
     }
+}
+
+/// What a unit has now, if that is not what is expected.
+fn changed(
+    manager: &Manager,
+    unit: &UnitName,
+    expected: &Properties,
+) -> Result<Option<Properties>, BusError> {
+    let known: Vec<Property> = expected.iter().map(|(property, _)| property).collect();
+    if known.is_empty() {
+        return Ok(None);
+    }
+    let now = manager.values(unit, &known)?;
+    Ok((!near(expected, &now)).then_some(now))
 }
 
 /// systemd writes `memory.max` at once, whatever is in use.

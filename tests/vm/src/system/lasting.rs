@@ -62,9 +62,8 @@ pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
     let units: Vec<Unit<'_>> = stage
         .managed()
         .filter_map(|target| {
-            let name = target.group.name.rsplit('/').next()?.to_owned();
-            let is_unit = name.ends_with(".service") || name.ends_with(".scope");
-            is_unit.then(|| Unit {
+            let name = target.unit()?.to_owned();
+            Some(Unit {
                 before: PROPERTIES.map(|(one, _)| property(&name, one).unwrap_or_default()),
                 name,
                 target,

@@ -84,6 +84,13 @@ impl Target {
         })
     }
 
+    /// The name of the unit of systemd that it may be.
+    #[must_use]
+    pub fn unit(&self) -> Option<&str> {
+        let name = self.group.name.rsplit('/').next()?;
+        (name.ends_with(".service") || name.ends_with(".scope")).then_some(name)
+    }
+
     /// The limits that differ from the originals, in words.
     #[must_use]
     pub fn differing(&self) -> Vec<String> {

@@ -9,8 +9,7 @@ use super::Subject;
 use crate::bench::Numbers;
 use crate::bench::machine::{self, Disk, MEMORY_MIB, Timed, keep_records};
 use crate::step::Steps;
-use crate::vm::kernel::Kernel;
-use crate::vm::system::{self, Profiles, Scenario};
+use crate::vm::system::{Profiles, Scenario};
 
 /// A case: what it is called, and what its runs take.
 struct Case {
@@ -33,15 +32,6 @@ const fn case(name: &'static str, per_run_ms: u64) -> Case {
         restarts: false,
         memory_mib: MEMORY_MIB,
         part: None,
-    }
-}
-
-impl Case {
-    fn kernel(&self) -> Result<Kernel> {
-        match self.part {
-            Some(_) => system::kernel(),
-            None => machine::kernel(),
-        }
     }
 }
 
@@ -87,7 +77,7 @@ pub fn run(subject: &Subject, steps: &mut Steps, numbers: &mut Numbers) -> Resul
     let mut failed = Vec::new();
     let mut sums = Vec::new();
     for case in cases {
-        let series = case.kernel()?.series;
+        let series = machine::kernel()?.series;
         let what = format!("{}, {} runs on kernel {series}", case.name, subject.runs);
         match steps.run(&what, || one(case, subject)) {
             Ok(records) => sums.push(Sums::of(case.name, &records)),
@@ -122,7 +112,7 @@ fn one(case: &Case, subject: &Subject) -> Result<Vec<Value>> {
     };
     keep_records(
         &format!("act-chaos-{}", case.name),
-        case.kernel()?,
+        machine::kernel()?,
         &records,
     )?;
     Ok(records)
@@ -131,7 +121,8 @@ fn one(case: &Case, subject: &Subject) -> Result<Vec<Value>> {
 fn in_a_system(part: &str, limit: Duration, subject: &Subject) -> Result<Vec<Value>> {
     let scenario = Scenario {
         parts: Some(&format!("{part}:{}", subject.runs)),
-        kernel: system::kernel()?,
+        // One on which writes can be traced.
+        kernel: machine::kernel()?,
         profiles: Profiles {
             under_test: subject.release,
             of_the_test: false,

@@ -149,6 +149,6 @@ fn scenario(args: &Args, kernel: Kernel, steps: &mut Steps) -> Result<Checks> {
 ///
 /// # Errors
 /// When it is not among those under test.
-pub fn kernel() -> Result<Kernel> {
+fn kernel() -> Result<Kernel> {
     Kernel::of(SERIES)
 }
