@@ -41,20 +41,24 @@ pub enum Event {
     Stop(&'static str),
 }
 
-/// The signals that freeze (`SIGUSR1`) and unfreeze (`SIGUSR2`).
+/// The signals that stop (`SIGTERM`, `SIGINT`), freeze (`SIGUSR1`) and unfreeze (`SIGUSR2`).
 #[derive(Debug)]
-pub struct SwitchSignals {
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
     freeze: Signal,
     unfreeze: Signal,
 }
 
-impl SwitchSignals {
+impl Signals {
     /// Takes them over; those that come are kept until the loop runs.
     ///
     /// # Errors
     /// When signal handlers cannot be installed.
     pub fn install() -> std::io::Result<Self> {
         Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
             freeze: signal(SignalKind::user_defined1())?,
             unfreeze: signal(SignalKind::user_defined2())?,
         })
@@ -67,35 +71,29 @@ pub struct Events {
     kernel: Option<EventSource>,
     kernel_log: Option<LogSource>,
     watches: Watches,
-    terminate: Signal,
-    interrupt: Signal,
-    switch: SwitchSignals,
+    signals: Signals,
 }
 
 impl Events {
-    /// Ticks of this length, the ring buffer, files to watch, and the signals to stop and to freeze.
-    ///
-    /// # Errors
-    /// When signal handlers cannot be installed.
+    /// Ticks of this length, the ring buffer, files to watch, and signals.
+    #[must_use]
     pub fn new(
         tick: Duration,
         kernel: Option<EventSource>,
         kernel_log: Option<LogSource>,
         watches: Watches,
-        switch: SwitchSignals,
-    ) -> std::io::Result<Self> {
+        signals: Signals,
+    ) -> Self {
         let mut ticker = interval(tick);
         // A late tick is not made up for: the next one sees the sum anyway.
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Ok(Self {
+        Self {
             ticker,
             kernel,
             kernel_log,
             watches,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            switch,
-        })
+            signals,
+        }
     }
 
     /// Waits for the next event. A tick that is due comes before kernel events. `lease_end` is how
@@ -106,13 +104,13 @@ impl Events {
         loop {
             tokio::select! {
                 biased;
-                _ = self.terminate.recv() => return Event::Stop("SIGTERM"),
-                _ = self.interrupt.recv() => return Event::Stop("SIGINT"),
-                _ = self.switch.freeze.recv() => return Event::Switch {
+                _ = self.signals.terminate.recv() => return Event::Stop("SIGTERM"),
+                _ = self.signals.interrupt.recv() => return Event::Stop("SIGINT"),
+                _ = self.signals.freeze.recv() => return Event::Switch {
                     freeze: true,
                     signal: "SIGUSR1",
                 },
-                _ = self.switch.unfreeze.recv() => return Event::Switch {
+                _ = self.signals.unfreeze.recv() => return Event::Switch {
                     freeze: false,
                     signal: "SIGUSR2",
                 },

@@ -19,7 +19,7 @@ use crate::model;
 use crate::node::{Node, Parts};
 use crate::probes::{Probes, Wanted};
 use crate::report::{ReportError, Reporter};
-use crate::run::{self, Events, SwitchSignals};
+use crate::run::{self, Events, Signals};
 use crate::sense::Sensor;
 use crate::status::{StatusError, StatusServer};
 use crate::watch::{Settings, Stalls, Watches};
@@ -70,8 +70,8 @@ impl StartError {
 /// When something is missing that the agent cannot do without.
 pub async fn run(config: Config) -> Result<(), StartError> {
     let config = Arc::new(config);
-    // Before all that takes time: until then these signals would end the agent.
-    let switch_signals = SwitchSignals::install().map_err(StartError::Signals)?;
+    // Before all that takes time: until then these signals would end the agent, in the midst of a restore.
+    let signals = Signals::install().map_err(StartError::Signals)?;
     let switch = Arc::new(Switch::new(config.freeze.file.clone()));
     let root = root(config.cgroup_root.as_ref())?;
     let identity = Identity::of_this_machine().map_err(StartError::Machine)?;
@@ -124,8 +124,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         tracing::info!(%error, "ordinary priority: events may wait for a busy CPU");
     }
     let watches = Watches::new(root.path().to_owned(), watch_settings(&config));
-    let mut events = Events::new(config.tick, ring, kernel_log, watches, switch_signals)
-        .map_err(StartError::Signals)?;
+    let mut events = Events::new(config.tick, ring, kernel_log, watches, signals);
     tracing::info!(socket = %config.socket.display(), mode = ?config.mode, "ready");
     systemd::ready();
 

@@ -9,8 +9,14 @@
 
 mod support;
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
+use llmos_cgroupfs::{CgroupRef, Journal, LimitWriter, WritePermit};
+use llmos_engine::decide::Knob;
+use llmos_engine::policy::Mode;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use support::{Agent, Ended, Site};
@@ -65,6 +71,38 @@ fn it_observes_this_machine_and_stops_cleanly() {
     let ended = agent.stop(Signal::SIGTERM);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(!site.socket().exists(), "the socket file stays");
+}
+
+#[test]
+fn one_that_is_stopped_while_it_starts_puts_back_first_what_was_left() {
+    let site = Site::new();
+    let (root, state) = (site.path("root"), site.path("state"));
+    let file = root.join("a/cpu.max");
+    fs::create_dir_all(root.join("a")).unwrap();
+    fs::write(root.join("cgroup.controllers"), "cpu memory\n").unwrap();
+    fs::write(&file, "max 100000\n").unwrap();
+    // One that dies with a limit in force.
+    let id = fs::metadata(root.join("a")).unwrap().ino();
+    let permit = WritePermit::of(Mode::Enforce).unwrap();
+    let journal = Journal::open(&state).unwrap();
+    let mut writer = LimitWriter::new(permit, root.clone(), journal);
+    let cgroup = CgroupRef { path: "a", id };
+    writer.set(cgroup, Knob::CpuMax, 1.0).unwrap();
+    drop(writer);
+    // The next one has to wait for somebody who is just restoring.
+    let other = fs::File::options()
+        .write(true)
+        .open(state.join("takeover.lock"))
+        .unwrap();
+    other.lock().unwrap();
+    site.write_config(&format!("cgroup_root = {:?}\n", root.to_str().unwrap()));
+    let agent = Agent::begin(&site, &[]);
+    agent.signal(Signal::SIGTERM);
+    std::thread::sleep(Duration::from_millis(100));
+    other.unlock().unwrap();
+    let ended = agent.stop(Signal::SIGTERM);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "max 100000\n");
 }
 
 #[test]

@@ -113,19 +113,37 @@ impl Agent {
         Self::spawn(site, shell)
     }
 
-    fn spawn(site: &Site, mut command: Command) -> Self {
-        let log = site.path("agent.log");
-        let file = fs::File::create(&log).unwrap();
-        let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
-        let agent = Self {
-            child: Some(child),
-            socket: site.socket(),
-            log,
-        };
+    /// Starts it and waits for nothing but that it can be stopped in order.
+    pub fn begin(site: &Site, args: &[&str]) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_llmos-agent"));
+        let agent = Self::launch(site, site.command(program, args));
+        agent.wait_until("handler of SIGTERM", |agent| {
+            let id = agent.child.as_ref().unwrap().id();
+            let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+            caught & (1 << (Signal::SIGTERM as u32 - 1)) != 0
+        });
+        agent
+    }
+
+    fn spawn(site: &Site, command: Command) -> Self {
+        let agent = Self::launch(site, command);
         agent.wait_until("the socket", |agent| {
             request(&agent.socket, "/v1/health").is_ok()
         });
         agent
+    }
+
+    fn launch(site: &Site, mut command: Command) -> Self {
+        let log = site.path("agent.log");
+        let file = fs::File::create(&log).unwrap();
+        let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        Self {
+            child: Some(child),
+            socket: site.socket(),
+            log,
+        }
     }
 
     /// Runs it until it ends by itself.

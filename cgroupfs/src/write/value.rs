@@ -74,7 +74,8 @@ impl Content {
         })
     }
 
-    /// Is `other` the same limit, up to one step of CPU or one page of memory? Weights are exact.
+    /// Is `other` the same limit, within less than one step of CPU (systemd rounds up to whole ones), or up
+    /// to one page of memory? Weights are exact.
     pub(crate) fn is_near(self, other: Self, page: u64) -> bool {
         if self == other {
             return true;
@@ -85,8 +86,12 @@ impl Content {
             Self::Weight(_) => return false,
             Self::Memory(_) => page as f64,
         };
-        // The tiny surplus covers the rounding of quota over period.
-        (self.value() - other.value()).abs() <= step * 1.000_001
+        let apart = (self.value() - other.value()).abs();
+        // The tiny difference covers the rounding of quota over period.
+        match self {
+            Self::Cpu(_) => apart < step * 0.999_999,
+            _ => apart <= step,
+        }
     }
 }
 
@@ -186,10 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn near_means_one_step() {
+    fn near_means_less_than_a_step() {
         let at = |text| Content::parse(Knob::CpuMax, text).unwrap();
-        assert!(at("33000 100000").is_near(at("34000 100000"), 4096));
-        assert!(!at("33000 100000").is_near(at("35000 100000"), 4096));
+        assert!(at("33300 100000").is_near(at("34000 100000"), 4096));
+        assert!(!at("33000 100000").is_near(at("34000 100000"), 4096));
+        assert!(!at("120000 100000").is_near(at("121000 100000"), 4096));
         assert!(!at("33000 100000").is_near(at("max 100000"), 4096));
         assert!(at("max 100000").is_near(at("max 100000"), 4096));
     }

@@ -15,7 +15,8 @@ const EVERY_S: f64 = 10.0;
 const URGENT_S: f64 = 2.0;
 /// Seconds after which a set is told that never stands still.
 const LONGEST_S: f64 = 30.0;
-/// CPU time closer than this is the same, in microseconds a second: systemd keeps quotas in steps.
+/// CPU time closer than this is the same, in microseconds a second: systemd keeps quotas in whole percent
+/// of a CPU, rounded up.
 const CPU_STEP_US: u64 = 10_000;
 
 /// What is known of one unit's calls.
@@ -61,7 +62,7 @@ pub(super) fn near(want: &Properties, has: &Properties) -> bool {
     want.iter().all(|(property, value)| {
         has.get(property).is_some_and(|now| {
             let rounds = property == Property::CpuQuota && value != UNSET && now != UNSET;
-            value == now || rounds && value.abs_diff(now) <= CPU_STEP_US
+            value == now || rounds && value.abs_diff(now) < CPU_STEP_US
         })
     })
 }
@@ -147,6 +148,10 @@ mod tests {
     #[test]
     fn systemds_rounding_is_no_difference() {
         assert!(near(&cpu(333_330), &cpu(340_000)));
+        assert!(
+            !near(&cpu(1_200_000), &cpu(1_210_000)),
+            "people may mean it"
+        );
         assert!(!near(&cpu(333_330), &cpu(350_000)));
         assert!(!near(&cpu(333_330), &cpu(UNSET)));
         assert!(near(&cpu(UNSET), &cpu(UNSET)));
