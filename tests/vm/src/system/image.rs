@@ -1,4 +1,4 @@
-//! A container image made on the spot: one layer with our workload and the libraries that it loads.
+//! Container images made on the spot: one layer with a program of ours and the libraries that it loads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,21 +8,40 @@ use serde_json::{Value, json};
 
 use super::unit::say;
 
-/// Under which name containerd keeps it.
-pub const NAME: &str = "example.test/llmos/workload:1";
-const PROGRAM: &str = "/usr/bin/vm-workload";
+/// An image.
+#[derive(Clone, Copy)]
+pub struct Image {
+    /// Under which name containerd keeps it.
+    pub name: &'static str,
+    /// The program, which lies at the same path in both.
+    pub program: &'static str,
+}
+
+/// The one of workloads.
+pub const WORKLOAD: Image = Image {
+    name: "example.test/llmos/workload:1",
+    program: "/usr/bin/vm-workload",
+};
+/// The one of the agent.
+pub const AGENT: Image = Image {
+    name: "example.test/llmos/agent:1",
+    program: "/usr/bin/llmos-agent",
+};
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 const FOLDER: &str = "/tmp/oci";
 
-/// Makes the image and gives it to containerd.
+/// Makes an image and gives it to containerd.
 ///
 /// # Errors
 /// When a program of the system fails; the error says which and what it said.
-pub fn import() -> Result<()> {
+pub fn import(made: Image) -> Result<()> {
     let folder = Path::new(FOLDER);
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
     let (tree, image) = (folder.join("tree"), folder.join("image"));
     fs::create_dir_all(image.join("blobs/sha256"))?;
-    for file in [vec![PathBuf::from(PROGRAM)], loaded_by(PROGRAM)?].concat() {
+    for file in [vec![PathBuf::from(made.program)], loaded_by(made.program)?].concat() {
         let to = tree.join(file.strip_prefix("/")?);
         let above = to.parent().context("a file lies in a folder")?;
         fs::create_dir_all(above)?;
@@ -45,7 +64,7 @@ pub fn import() -> Result<()> {
     });
     let mut manifest = json_blob(&image, &manifest, kind)?;
     manifest["platform"] = json!({ "architecture": "amd64", "os": "linux" });
-    manifest["annotations"] = json!({ "io.containerd.image.name": NAME });
+    manifest["annotations"] = json!({ "io.containerd.image.name": made.name });
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
     fs::write(image.join("index.json"), index.to_string())?;
     let layout = json!({ "imageLayoutVersion": "1.0.0" });

@@ -3,6 +3,7 @@
 //! workloads of [`target`] and the agent running in `enforce`, and leaves both so.
 
 mod boot;
+mod contained;
 mod ends;
 mod identity;
 mod image;
@@ -23,13 +24,14 @@ use target::Target;
 type Part = fn(&mut Report, &Stage) -> Result<()>;
 
 /// All parts in order, by the names that `cargo xtask vm system --only` takes.
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 8] = [
     ("service", service::run),
     ("identity", identity::run),
     ("limits", limits::run),
     ("reload", reload::run),
     ("lasting", lasting::run),
     ("ends", ends::run),
+    ("contained", contained::run),
     ("storm", storm::run),
 ];
 /// Runs of a part that is repeated, unless a number stands after its name.

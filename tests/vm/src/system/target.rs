@@ -132,7 +132,7 @@ impl Target {
 /// # Errors
 /// When one cannot be made as it has to be.
 pub fn start_all() -> Result<Vec<Target>> {
-    image::import().context("make an image")?;
+    image::import(image::WORKLOAD).context("make an image")?;
     // Its name is not what the rule names.
     let mut other = service("other", "CPUAccounting=yes")?;
     other.opted_in = false;
@@ -250,7 +250,8 @@ fn container(id: &str, placed: &[&str]) -> Result<()> {
     args.extend(["--memory-limit", MEMORY_MAX]);
     args.extend(["--cpu-quota", "150000", "--cpu-period", "100000"]);
     args.extend(placed);
-    args.extend([image::NAME, id, "/usr/bin/vm-workload", "-"]);
+    let image::Image { name, program } = image::WORKLOAD;
+    args.extend([name, id, program, "-"]);
     args.extend(STEADY);
     say("ctr", &args)?;
     Ok(())
