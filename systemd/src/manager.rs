@@ -58,7 +58,7 @@ impl Manager {
     /// # Errors
     /// As [`Manager::connect`].
     pub fn connect_within(host: &Host, patience: Duration) -> Result<Self, BusError> {
-        let builder = match &host.address {
+        let builder = match &host.bus() {
             Some(address) => connection::Builder::address(address.as_str()),
             None => connection::Builder::system(),
         };

@@ -4,6 +4,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::Stage;
 use super::image;
@@ -51,6 +52,7 @@ const MOUNTS: [(&str, bool); 8] = [
 /// In the place of the service, which is there again afterwards.
 pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
     image::import(image::AGENT).context("make the image of the agent")?;
+    let as_a_service = states()?;
     systemctl(&["stop", AGENT])?;
     for (folder, _) in MOUNTS {
         fs::create_dir_all(folder)?;
@@ -63,15 +65,13 @@ pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
     }
     report.check("contained_answers", answers.is_some(), "its status socket");
     confined(report)?;
-    let status = agent::get("/v1/status")?;
-    let mut worse = Vec::new();
-    for part in status["components"].as_array().context("no components")? {
-        let word = |key: &str| part[key].as_str().unwrap_or_default();
-        if word("state") == "degraded" || word("state") == "unsupported" {
-            worse.push(format!("{}: {}", word("name"), word("cause")));
-        }
-    }
-    report.check("contained_parts", worse.is_empty(), &worse.join("; "));
+    let same = wait_for(PATIENCE, || states().is_ok_and(|now| now == as_a_service));
+    let now = states()?;
+    let other = now.iter().filter(|part| !as_a_service.contains(part));
+    let other: Vec<String> = other
+        .map(|(name, state)| format!("{name} is {state}: {}", agent::part(name).1))
+        .collect();
+    report.check("contained_parts", same.is_some(), &other.join("; "));
     let took = wait_for(CHANGED, || stage.all_changed());
     report.number("contained_limits_written_s", took);
     report.check(
@@ -94,6 +94,17 @@ pub fn run(report: &mut Report, stage: &Stage) -> Result<()> {
     say("ctr", &["container", "delete", ID])?;
     systemctl(&["start", AGENT])?;
     Ok(())
+}
+
+/// Each part of the agent and how it is.
+fn states() -> Result<Vec<(String, String)>> {
+    let status = agent::get("/v1/status")?;
+    let parts = status["components"].as_array().context("no components")?;
+    let word = |part: &Value, key: &str| part[key].as_str().unwrap_or_default().to_owned();
+    Ok(parts
+        .iter()
+        .map(|part| (word(part, "name"), word(part, "state")))
+        .collect())
 }
 
 fn start() -> Result<()> {

@@ -36,9 +36,6 @@ const FOLDER: &str = "/tmp/oci";
 /// When a program of the system fails; the error says which and what it said.
 pub fn import(made: Image) -> Result<()> {
     let folder = Path::new(FOLDER);
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
     let (tree, image) = (folder.join("tree"), folder.join("image"));
     fs::create_dir_all(image.join("blobs/sha256"))?;
     for file in [vec![PathBuf::from(made.program)], loaded_by(made.program)?].concat() {
@@ -72,6 +69,7 @@ pub fn import(made: Image) -> Result<()> {
     let all = folder.join("image.tar");
     tar(&image, &all)?;
     say("ctr", &["images", "import", &all.to_string_lossy()])?;
+    fs::remove_dir_all(folder)?;
     Ok(())
 }
 

@@ -22,8 +22,8 @@ const LEFT_OUT: [&str; 3] = [
     "/usr/share/locale/*",
     "/usr/share/man/*",
 ];
-/// Size of the file system. The file is sparse; about half of it is used.
-const SIZE: &str = "640M";
+/// Size of the file system. The file is sparse; about a quarter of it is used.
+const SIZE: &str = "1200M";
 /// For changes of how it is made that the inputs above do not show.
 const REVISION: u32 = 1;
 
