@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use llmos_agent::config::{Cli, Config, EXIT_CONFIG};
+use llmos_agent::host::allocator;
 use llmos_agent::{start, telemetry};
 
 /// An error inside the agent (`EX_SOFTWARE`).
 const SOFTWARE: u8 = 70;
 
 fn main() -> ExitCode {
+    allocator::settle();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

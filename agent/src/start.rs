@@ -12,7 +12,7 @@ use crate::apply::{Applier, ApplyError};
 use crate::board::Board;
 use crate::config::Config;
 use crate::freeze::{Freeze, Switch};
-use crate::host::{clock, priority, systemd};
+use crate::host::{allocator, clock, priority, systemd};
 use crate::identity::Identity;
 use crate::links::Links;
 use crate::model;
@@ -90,7 +90,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut probes = Probes::load(wanted, Some(root.path()));
     let (ring, kernel_log) = (probes.events.take(), probes.log.take());
     let model = model::load(&config.model);
-    return_free_memory();
+    allocator::return_free_memory();
 
     let reporter = Reporter::start(
         config.coordinator.address.as_deref(),
@@ -195,13 +195,4 @@ fn raise_open_files() -> usize {
         }
     });
     usize::try_from(limit.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX)
-}
-
-/// Gives memory that start-up needed (the kernel's types above all) back to the system.
-fn return_free_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: a call without preconditions; it touches only free memory of the allocator.
-    unsafe {
-        nix::libc::malloc_trim(0);
-    }
 }

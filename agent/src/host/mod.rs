@@ -1,5 +1,6 @@
 //! Facts of the machine that the agent runs on.
 
+pub mod allocator;
 pub mod btf;
 pub mod clock;
 pub mod facts;

@@ -5,6 +5,8 @@ use std::fs;
 
 use nix::libc;
 
+use super::allocator;
+
 /// Drops the pages of this program's code from its resident set, and free heap pages with them.
 /// Code is never written, so the kernel maps the same pages again when they are called.
 pub fn startup_memory() {
@@ -24,11 +26,7 @@ pub fn startup_memory() {
             tracing::debug!(error = %std::io::Error::last_os_error(), "code stays resident");
         }
     }
-    #[cfg(target_env = "gnu")]
-    // SAFETY: a call without pointers; it only returns free pages to the system.
-    unsafe {
-        libc::malloc_trim(0);
-    }
+    allocator::return_free_memory();
 }
 
 /// Start and end of a mapping that holds code of `own`.
