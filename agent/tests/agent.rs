@@ -190,7 +190,7 @@ fn a_bad_flag_is_a_usage_error() {
 fn without_a_model_the_baseline_forecasts_and_says_so() {
     let site = Site::new();
     let nothing = site.path("no-model");
-    std::fs::create_dir(&nothing).unwrap();
+    fs::create_dir(&nothing).unwrap();
     let agent = Agent::start(
         &site,
         &["--model", nothing.to_str().unwrap(), "--tick-ms", "100"],
@@ -214,9 +214,9 @@ fn without_a_model_the_baseline_forecasts_and_says_so() {
 fn an_unreadable_model_is_a_degraded_state() {
     let site = Site::new();
     let model = site.path("bad-model");
-    std::fs::create_dir(&model).unwrap();
-    std::fs::write(model.join("contract.json"), "{ not json").unwrap();
-    std::fs::write(model.join("model.onnx"), [0_u8; 100]).unwrap();
+    fs::create_dir(&model).unwrap();
+    fs::write(model.join("contract.json"), "{ not json").unwrap();
+    fs::write(model.join("model.onnx"), [0_u8; 100]).unwrap();
     let agent = Agent::start(&site, &["--model", model.to_str().unwrap()]);
     let (state, cause) = component(&agent, "model");
     assert_eq!(state, "degraded");
@@ -271,11 +271,11 @@ fn a_socket_of_another_agent_is_left_alone() {
 #[test]
 fn a_file_in_the_place_of_the_socket_is_not_overwritten() {
     let site = Site::new();
-    std::fs::write(site.socket(), "precious").unwrap();
+    fs::write(site.socket(), "precious").unwrap();
     let ended = Agent::run_to_end(&site, &[]);
     assert_ne!(ended.code, Some(0));
     one_line(&ended);
-    assert_eq!(std::fs::read_to_string(site.socket()).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(site.socket()).unwrap(), "precious");
 }
 
 #[test]
@@ -354,11 +354,11 @@ fn it_never_manages_its_own_cgroup() {
         root.path().join(name("own")),
         root.path().join(name("other")),
     );
-    if std::fs::create_dir(&own).is_err() {
+    if fs::create_dir(&own).is_err() {
         // Only root may make cgroups; as an ordinary user the agent cannot manage any.
         return;
     }
-    std::fs::create_dir(&other).unwrap();
+    fs::create_dir(&other).unwrap();
     let site = Site::new();
     site.write_config("[[workload]]\nmatch = \"**\"\nenforce = true\n");
     let agent = Agent::start_in(&site, &own, &[]);
@@ -372,7 +372,7 @@ fn it_never_manages_its_own_cgroup() {
     };
     let seen = (managed("own"), managed("other"));
     drop(agent);
-    std::fs::remove_dir(&own).unwrap();
-    std::fs::remove_dir(&other).unwrap();
+    fs::remove_dir(&own).unwrap();
+    fs::remove_dir(&other).unwrap();
     assert_eq!(seen, (false, true));
 }

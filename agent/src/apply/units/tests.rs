@@ -329,8 +329,10 @@ fn what_others_set_while_it_is_disputed_outlives_a_crash() {
     machine.systemd.set(UNIT, "CPUQuotaPerSecUSec", 1_200_000);
     let noted = |machine: &Machine| {
         let journal = fs::read_to_string(machine.state().join("journal")).unwrap();
-        let units = journal.lines().filter(|line| line.contains("\tunit\t"));
-        units.last().is_some_and(|line| line.contains("1200000"))
+        let mut units = journal.lines().filter(|line| line.contains("\tunit\t"));
+        units
+            .next_back()
+            .is_some_and(|line| line.contains("1200000"))
     };
     machine.until(&mut applier, &HALF, noted);
     drop(applier);
