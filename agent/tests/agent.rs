@@ -12,7 +12,6 @@ mod support;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::Duration;
 
 use llmos_cgroupfs::{CgroupRef, Journal, LimitWriter, WritePermit};
 use llmos_engine::decide::Knob;
@@ -98,7 +97,6 @@ fn one_that_is_stopped_while_it_starts_puts_back_first_what_was_left() {
     site.write_config(&format!("cgroup_root = {:?}\n", root.to_str().unwrap()));
     let agent = Agent::begin(&site, &[]);
     agent.signal(Signal::SIGTERM);
-    std::thread::sleep(Duration::from_millis(100));
     other.unlock().unwrap();
     let ended = agent.stop(Signal::SIGTERM);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -80,6 +80,12 @@ impl Properties {
         self.0.iter().map(|(property, value)| (*property, *value))
     }
 
+    /// Which ones are there, in the same order.
+    #[must_use]
+    pub fn which(&self) -> Vec<Property> {
+        self.0.keys().copied().collect()
+    }
+
     /// Is none there?
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -7,7 +7,6 @@ use crate::error::BusError;
 use crate::host::Host;
 use crate::manager::Manager;
 use crate::original::Original;
-use crate::property::Property;
 use crate::unit::UnitName;
 
 /// What an [`undo`] did.
@@ -32,13 +31,8 @@ pub fn undo(
     unit: &UnitName,
     original: &Original,
 ) -> Result<Undone, BusError> {
-    let properties: Vec<Property> = original
-        .values
-        .iter()
-        .map(|(property, _)| property)
-        .collect();
     let mut undone = Undone::default();
-    match manager.values(unit, &properties) {
+    match manager.values(unit, &original.values.which()) {
         Ok(now) => {
             let differing = original.values.differing_from(&now);
             if !differing.is_empty() {

@@ -169,14 +169,16 @@ impl LimitWriter {
         value: f64,
         over: Over,
     ) -> Result<SetReport, SetError> {
-        for _ in 1..ATTEMPTS {
-            if let Tried::Done(report) = self.try_to_write(cgroup, knob, value, over)? {
-                return Ok(report);
+        let mut attempts = ATTEMPTS;
+        loop {
+            attempts -= 1;
+            match self.try_to_write(cgroup, knob, value, over)? {
+                Tried::Done(report) => return Ok(report),
+                Tried::Overtaken { path, found } if attempts == 0 => {
+                    return Err(SetError::Foreign { path, knob, found });
+                }
+                Tried::Overtaken { .. } => {}
             }
-        }
-        match self.try_to_write(cgroup, knob, value, over)? {
-            Tried::Done(report) => Ok(report),
-            Tried::Overtaken { path, found } => Err(SetError::Foreign { path, knob, found }),
         }
     }
 

@@ -195,19 +195,16 @@ impl Units {
         for (name, answer) in worker.answers() {
             self.take(now, writer, &name, answer);
         }
-        let known: Vec<(&UnitName, &Unit)> = self
-            .units
-            .iter()
-            .filter(|(_, unit)| unit.has.is_some())
+        let known = self.units.iter();
+        let known: Vec<(&UnitName, &Unit, &Properties)> = known
+            .filter_map(|(name, unit)| Some((name, unit, unit.has.as_ref()?)))
             .collect();
         if known.is_empty() {
             return;
         }
         let outcome = Manager::connect(self.which.host()).and_then(|manager| {
-            known.into_iter().try_for_each(|(name, unit)| {
-                let has = unit.has.iter().flat_map(Properties::iter);
-                let properties: Vec<Property> = has.map(|(property, _)| property).collect();
-                let now = manager.values(name, &properties)?;
+            known.into_iter().try_for_each(|(name, unit, has)| {
+                let now = manager.values(name, &has.which())?;
                 if let Err(why) = note_theirs(unit, writer, name, &now) {
                     tracing::warn!(unit = %name, "{why}");
                 }

@@ -326,11 +326,10 @@ fn changed(
     unit: &UnitName,
     expected: &Properties,
 ) -> Result<Option<Properties>, BusError> {
-    let known: Vec<Property> = expected.iter().map(|(property, _)| property).collect();
-    if known.is_empty() {
+    if expected.is_empty() {
         return Ok(None);
     }
-    let now = manager.values(unit, &known)?;
+    let now = manager.values(unit, &expected.which())?;
     Ok((!near(expected, &now)).then_some(now))
 }
 

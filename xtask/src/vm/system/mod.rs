@@ -46,7 +46,7 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// Makes the system if it is not there, boots it and runs the scenario.
 pub fn run(args: &Args) -> Result<()> {
     let mut steps = Steps::new();
-    let kernel = kernel()?;
+    let kernel = Kernel::of(SERIES)?;
     setup::run(Need::Vm, &mut steps)?;
     if !args.no_build {
         build::run(args.release, &mut steps)?;
@@ -143,12 +143,4 @@ fn scenario(args: &Args, kernel: Kernel, steps: &mut Steps) -> Result<Checks> {
         checks.failed.extend(parts.failed);
     }
     Ok(checks)
-}
-
-/// The kernel of the system.
-///
-/// # Errors
-/// When it is not among those under test.
-fn kernel() -> Result<Kernel> {
-    Kernel::of(SERIES)
 }
