@@ -435,6 +435,8 @@ impl Enforcer {
             Err(SetError::Fenced(_)) => Outcome::Waiting("the limits were taken over"),
             // Not seen before. It may be the burst credit, which has to go down before a quota.
             Err(SetError::Foreign { knob, .. }) => {
+                // Where a value of theirs was written over, the one that is there now is a new change.
+                workload.guards.entry(knob).or_default().written();
                 self.look_at(now, cgroup.id, knob, workload);
                 Outcome::Waiting(Class::Unknown.waits_for())
             }

@@ -20,7 +20,15 @@ const POLL: Duration = Duration::from_millis(10);
 /// Holds a lock until dropped. The kernel lets go of it when the process dies.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough while another thread starts a program: until that is loaded, it has the
+        // file open as well. Where this fails, closing follows.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -57,7 +65,7 @@ impl Lock {
         }
         // On a full disk there is no room for it.
         let _ = note_holder(&mut file);
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -93,4 +101,22 @@ fn note_holder(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free_though_the_file_is_open_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let take = || Lock::take(folder.path(), JOURNAL, Duration::ZERO);
+        let lock = take().unwrap();
+        // As a program has it that is being started.
+        let elsewhere = lock.file.try_clone().unwrap();
+        assert!(matches!(take(), Err(JournalError::InUse { .. })));
+        drop(lock);
+        assert!(take().is_ok());
+        drop(elsewhere);
+    }
 }

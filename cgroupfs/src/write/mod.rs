@@ -1,5 +1,6 @@
 //! The one writer of limits: journal, compare, write, read back.
 
+mod after;
 mod error;
 mod foreign;
 mod put;
@@ -138,7 +139,8 @@ impl LimitWriter {
     /// people would have without us, so it becomes the original.
     ///
     /// # Errors
-    /// [`SetError::Gone`] is normal; see [`SetError`] for the rest.
+    /// [`SetError::Gone`] is normal; [`SetError::Foreign`] where somebody else writes at the same time
+    /// and has the last word; see [`SetError`] for the rest.
     pub fn set(
         &mut self,
         cgroup: CgroupRef<'_>,
@@ -268,24 +270,12 @@ impl LimitWriter {
                 found,
             });
         }
-        put::put(dir, knob, wanted).map_err(|source| write_error(dir, knob, wanted, source))?;
-        let after = parse_content(dir, knob, &read(dir, knob)?)?;
-        let first = held.map_or(current, |held| held.first);
-        let now = Held { last: after, first };
-        self.generation += u64::from(touched.files.insert(knob, now).is_none());
-        if !after.is_near(wanted, self.page) {
-            let (wanted, found) = (text(wanted), text(after));
-            return Err(SetError::ReadBack {
-                path: touched.dir.display(knob.file()),
-                wanted,
-                found,
-            });
+        if let Err(source) = put::put(dir, knob, wanted) {
+            let error = write_error(dir, knob, wanted, source);
+            self.forget_first(cgroup, knob, before);
+            return Err(error);
         }
-        Ok(Tried::Done(SetReport {
-            from: current.value(),
-            to: after.value(),
-            written: true,
-        }))
+        self.take_in(cgroup, knob, current, wanted).map(Tried::Done)
     }
 
     /// Makes room for a quota of `cores`: a burst credit above it is lowered to it.

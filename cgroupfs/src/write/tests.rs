@@ -93,3 +93,56 @@ fn a_restore_leaves_what_changed_since_its_look() {
     assert_eq!(machine.text("cpu.max.burst"), "0\n");
     assert!(machine.writer.journal.is_empty());
 }
+
+#[test]
+fn what_others_write_while_ours_is_on_its_way_is_theirs() {
+    let mut machine = Machine::new();
+    let (a, knob) = (machine.cgroup(), Knob::CpuMax);
+    let content = |text: &str| Content::parse(knob, text).unwrap();
+    machine.writer.set(a, knob, 1.0).unwrap();
+    let ours = content(&machine.text("cpu.max"));
+    let wanted = content("200000 100000\n");
+    // They write before what we have written is read back.
+    machine.put("cpu.max", FOREIGN);
+    let taken = machine.writer.take_in(a, knob, ours, wanted);
+    assert!(
+        matches!(taken, Err(SetError::Foreign { found, .. }) if (found - 3.0).abs() < 1e-9),
+        "{taken:?}"
+    );
+    let look = machine.writer.look(a.id, knob).unwrap().unwrap();
+    assert!(look.foreign && !look.original, "{look:?}");
+    machine.writer.restore_all().unwrap();
+    assert_eq!(machine.text("cpu.max"), FOREIGN);
+}
+
+#[test]
+fn a_write_without_effect_says_so_and_is_put_back() {
+    let mut machine = Machine::new();
+    let (a, knob) = (machine.cgroup(), Knob::CpuMax);
+    let content = |text: &str| Content::parse(knob, text).unwrap();
+    let before = content("max 100000\n");
+    let taken = machine
+        .writer
+        .take_in(a, knob, before, content("200000 100000\n"));
+    assert!(matches!(taken, Err(SetError::ReadBack { .. })), "{taken:?}");
+    machine.writer.restore_all().unwrap();
+    assert_eq!(machine.text("cpu.max"), "max 100000\n");
+}
+
+#[test]
+fn a_first_write_that_fails_leaves_nothing_to_put_back() {
+    let mut machine = Machine::new();
+    let (a, knob) = (machine.cgroup(), Knob::CpuMax);
+    let file = machine.folder.path().join("root/a/cpu.max");
+    let path = machine.folder.path().join("root");
+    let journal = &mut machine.writer.journal;
+    journal
+        .keep_original(a, knob.file(), "max 100000\n", false)
+        .unwrap();
+    LimitWriter::touch(&mut machine.writer.cgroups, &path, a, knob).unwrap();
+    machine.writer.forget_first(a, knob, "max 100000\n");
+    assert_eq!(machine.writer.held(), 0);
+    fs::write(&file, FOREIGN).unwrap();
+    machine.writer.restore_all().unwrap();
+    assert_eq!(machine.text("cpu.max"), FOREIGN);
+}
