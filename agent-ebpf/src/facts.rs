@@ -4,7 +4,7 @@
 //! CPUs are added up here as well, so that the agent need not copy the slots of all of them.
 
 use core::ffi::c_void;
-use core::ptr::read_volatile;
+use core::ptr::{read_volatile, write_volatile};
 
 use aya_ebpf::helpers::generated::bpf_map_lookup_percpu_elem;
 use aya_ebpf::macros::map;
@@ -87,7 +87,7 @@ pub fn cgroup_facts(ctx: *mut c_void) -> i32 {
     // SAFETY: a row of the array; typed or probed reads of the cgroup.
     unsafe {
         *len = row + 1;
-        *facts = CgroupFacts::default();
+        clear(facts);
         (*facts).id = id;
         (*facts).level = value(cgroup, constant(&CGROUP_LEVEL));
         let enabled = constant(&FACTS_ENABLED);
@@ -103,6 +103,18 @@ pub fn cgroup_facts(ctx: *mut c_void) -> i32 {
         counters(id, facts);
     }
     0
+}
+
+/// Makes a row zero, eight bytes at a time: what the compiler makes of an assignment goes byte by byte,
+/// which for all rows took as long as half of what is read.
+#[inline(always)]
+unsafe fn clear(facts: *mut CgroupFacts) {
+    const WORDS: usize = size_of::<CgroupFacts>() / size_of::<u64>();
+    const { assert!(size_of::<CgroupFacts>().is_multiple_of(size_of::<u64>())) };
+    for at in 0..WORDS {
+        // SAFETY: within the row, which has the alignment of its words; all its members are integers.
+        unsafe { write_volatile(facts.cast::<u64>().add(at), 0) };
+    }
 }
 
 /// Page counters and events of the memory controller.

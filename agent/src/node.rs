@@ -77,6 +77,8 @@ pub struct Node {
     busy_cores: Option<f64>,
     /// `MemAvailable` at this tick.
     free: Option<Bytes>,
+    /// What this tick has read; its memory serves the next one.
+    sensed: Vec<Sensed>,
 }
 
 /// The parts that [`Node::new`] puts together.
@@ -141,6 +143,7 @@ impl Node {
             busy: None,
             busy_cores: None,
             free: None,
+            sensed: Vec::new(),
         }
     }
 
@@ -213,7 +216,8 @@ impl Node {
         self.measure_node(now);
 
         let before = clock::thread_cpu();
-        let sensed = self.sensor.sense(now);
+        let mut sensed = std::mem::take(&mut self.sensed);
+        self.sensor.sense(now, &mut sensed);
         if let (Ok(before), Ok(after)) = (before, clock::thread_cpu()) {
             self.pace.read(after.saturating_sub(before));
         }
@@ -224,6 +228,7 @@ impl Node {
         let at_unix_ms = clock::wall_ms();
         let (workloads, decisions) = self.apply(now, &sensed, &report);
         self.engine.recycle(report);
+        self.sensed = sensed;
         self.show(at_unix_ms, workloads, decisions);
 
         self.forecast_state.tick(now, self.engine.series());
@@ -308,7 +313,7 @@ impl Node {
                 let (policy, _) = self.config.policy_for(path);
                 WorkloadInput {
                     id: s.id,
-                    sample: s.sample,
+                    sample: &s.sample,
                     // The root has no limits, and the use of all others is in its own: it would
                     // claim the whole node.
                     limits: if path.is_empty() {

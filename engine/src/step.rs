@@ -26,7 +26,7 @@ pub struct WorkloadInput<'a> {
     /// Which cgroup.
     pub id: CgroupId,
     /// The reading of this tick.
-    pub sample: RawSample,
+    pub sample: &'a RawSample,
     /// The limits in force.
     pub limits: Limits,
     /// The policy that applies.
@@ -261,13 +261,13 @@ impl Engine {
             let known = self
                 .workloads
                 .entry(*id)
-                .or_insert_with(|| Workload::new(*sample));
+                .or_insert_with(|| Workload::new(sample));
             if known.seen == self.ticks {
                 continue;
             }
             known.seen = self.ticks;
             known.usage = usage_between(&known.last, sample);
-            known.last = *sample;
+            known.last = **sample;
             let usage = &known.usage;
             known.period_us = limits.cpu_period_us;
             known.burst_us = limits.cpu_burst_us.unwrap_or(0);
@@ -356,10 +356,10 @@ impl Engine {
 
 impl Workload {
     /// A workload from its first reading, which gives gauges but no rates.
-    fn new(sample: RawSample) -> Box<Self> {
+    fn new(sample: &RawSample) -> Box<Self> {
         Box::new(Self {
-            last: sample,
-            usage: usage_between(&sample, &sample),
+            last: *sample,
+            usage: usage_between(sample, sample),
             laws: Laws::default(),
             alarm: Alarm::default(),
             look: None,

@@ -137,7 +137,7 @@ impl Bench {
             node: NODE,
             workloads: vec![WorkloadInput {
                 id: ID,
-                sample,
+                sample: &sample,
                 limits: self.limits,
                 policy: &self.policy,
             }],

@@ -201,7 +201,7 @@ fn a_workload_that_is_gone_leaves_nothing_behind() {
         };
         let workload = |id: &u64| WorkloadInput {
             id: CgroupId(*id),
-            sample,
+            sample: &sample,
             limits: UNLIMITED,
             policy: &policy,
         };

@@ -3,6 +3,7 @@
 mod controllers;
 mod convert;
 mod files;
+mod rows;
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,6 +24,7 @@ use crate::probes::{
 use convert::Counting;
 use files::Allowance;
 pub use files::FileFacts;
+use rows::Rows;
 
 /// Seconds between scans of the whole tree while events tell of changes.
 const SLOW_SCAN_S: f64 = 60.0;
@@ -49,8 +51,8 @@ pub struct Sensor {
     tree: Tree,
     resident: Option<ResidentMemory>,
     scratch: Scratch,
-    /// Where the row of each cgroup is in this tick's walk.
-    rows: Vec<(CgroupId, usize)>,
+    /// Room for the order of a walk's rows.
+    order: Vec<(CgroupId, usize)>,
     controllers: Vec<ProbeHealth>,
     last_scan: Option<Timestamp>,
     /// What the kernel side lost, as of this tick.
@@ -79,7 +81,7 @@ impl Sensor {
             tree: Tree::new(root.path().to_owned(), open_files),
             resident,
             scratch: Scratch::default(),
-            rows: Vec::new(),
+            order: Vec::new(),
             controllers: controllers::health(root),
             last_scan: None,
             lost: Vec::new(),
@@ -217,18 +219,21 @@ impl Sensor {
         }
     }
 
-    /// Reads all workloads; those that are gone leave.
-    pub fn sense(&mut self, now: Timestamp) -> Vec<Sensed> {
+    /// Reads all workloads into `sensed`, in the order of their ids; those that are gone leave. What it
+    /// held before goes, and its memory serves again.
+    pub fn sense(&mut self, now: Timestamp, sensed: &mut Vec<Sensed>) {
         self.ticks += 1;
+        sensed.clear();
+        sensed.reserve(self.tree.len());
         let counting = self.counting();
         // Facts that did not fit are missing without a word: then the files must do.
         let complete = !self.has_lost(Lost::Facts);
         // Taken out, so that its rows can be read while the rest changes.
         let mut walk = self.probes.facts.take();
         let rows = walk.as_mut().filter(|_| complete).map(FactsReader::read);
-        let (sensed, gone) = match read_or_log(rows, "facts") {
-            Some(rows) => self.sense_walk(now, rows, counting),
-            None => self.sense_files(now, counting),
+        let gone = match read_or_log(rows, "facts") {
+            Some(rows) => self.sense_walk(now, rows, counting, sensed),
+            None => self.sense_files(now, counting, sensed),
         };
         self.probes.facts = walk;
         for id in gone {
@@ -239,7 +244,6 @@ impl Sensor {
             self.forget_strangers();
         }
         self.counted_cpu = counting.cpu;
-        sensed
     }
 
     fn has_lost(&self, wanted: Lost) -> bool {
@@ -269,12 +273,10 @@ impl Sensor {
         now: Timestamp,
         rows: &[CgroupFacts],
         counting: Counting,
-    ) -> (Vec<Sensed>, Vec<CgroupId>) {
-        self.rows.clear();
-        let ids = rows.iter().map(|row| CgroupId(row.id));
-        self.rows.extend(ids.zip(0..));
-        self.rows.sort_unstable();
+        sensed: &mut Vec<Sensed>,
+    ) -> Vec<CgroupId> {
         self.watch_quotas(rows);
+        let mut rows = Rows::sort(rows, &mut self.order);
 
         let mut left = Allowance::default();
         let turn = self.tree.turn(self.ticks);
@@ -282,7 +284,7 @@ impl Sensor {
             if left.is_used_up() {
                 break;
             }
-            if let Some(row) = row_of(&self.rows, rows, known.id) {
+            if let Some(row) = rows.of(known.id) {
                 let scratch = &mut self.scratch;
                 let problems = known
                     .files
@@ -291,10 +293,9 @@ impl Sensor {
             }
         }
 
-        let mut sensed = Vec::with_capacity(self.tree.len());
         let mut gone = Vec::new();
         for known in self.tree.iter_mut() {
-            let Some(row) = row_of(&self.rows, rows, known.id) else {
+            let Some(row) = rows.of(known.id) else {
                 gone.push(known.id);
                 continue;
             };
@@ -315,14 +316,19 @@ impl Sensor {
                 limits: convert::limits(row, self.page),
             });
         }
-        for one in &mut sensed {
+        for one in sensed {
             self.finish(one, counting);
         }
-        (sensed, gone)
+        gone
     }
 
     /// The slow way: all files of each cgroup, and the counters map by map.
-    fn sense_files(&mut self, now: Timestamp, counting: Counting) -> (Vec<Sensed>, Vec<CgroupId>) {
+    fn sense_files(
+        &mut self,
+        now: Timestamp,
+        counting: Counting,
+        sensed: &mut Vec<Sensed>,
+    ) -> Vec<CgroupId> {
         let probes = &mut self.probes;
         let cpu = read_or_log(probes.cpu.as_mut().map(CpuReader::read), "cpu");
         let net = read_or_log(probes.network.as_mut().map(NetReader::read), "network");
@@ -338,7 +344,6 @@ impl Sensor {
             reclaim: counting.reclaim && rare.is_some(),
             ..counting
         };
-        let mut sensed = Vec::with_capacity(self.tree.len());
         let mut gone = Vec::new();
         for known in self.tree.iter_mut() {
             let Outcome::Read(reading) = known.reader.read(&mut self.scratch) else {
@@ -368,10 +373,10 @@ impl Sensor {
                 limits: reading.limits(),
             });
         }
-        for one in &mut sensed {
+        for one in sensed {
             self.finish(one, counting);
         }
-        (sensed, gone)
+        gone
     }
 
     /// What both ways share.
@@ -462,16 +467,6 @@ impl Sensor {
             resident.forget(id);
         }
     }
-}
-
-/// The row of a cgroup, by an index that is sorted by id.
-fn row_of<'a>(
-    index: &[(CgroupId, usize)],
-    rows: &'a [CgroupFacts],
-    id: CgroupId,
-) -> Option<&'a CgroupFacts> {
-    let at = index.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-    rows.get(index.get(at)?.1)
 }
 
 /// The values of a map, or none with a line in the log.

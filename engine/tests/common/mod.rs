@@ -120,7 +120,7 @@ impl World {
             node: NODE,
             workloads: vec![WorkloadInput {
                 id: ID,
-                sample: self.sample,
+                sample: &self.sample,
                 limits: self.limits,
                 policy: &self.policy,
             }],

@@ -110,7 +110,7 @@ impl Node {
     ) -> TickInput<'a> {
         workloads.extend(guests.iter().map(|guest| WorkloadInput {
             id: guest.id,
-            sample: guest.sample,
+            sample: &guest.sample,
             limits: guest.limits,
             policy: &guest.policy,
         }));

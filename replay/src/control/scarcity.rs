@@ -13,7 +13,7 @@
 use llmos_engine::decide::{Decision, Knob};
 use llmos_engine::forecast::{Model, Resource};
 use llmos_engine::policy::Policy;
-use llmos_engine::sample::RawSample;
+use llmos_engine::sample::{Limits, RawSample};
 use llmos_engine::units::{Bytes, CgroupId, Cores};
 use llmos_engine::{Engine, NodeFacts, TickInput, WorkloadInput};
 
@@ -133,12 +133,13 @@ pub fn scarcity(
                 served += u64::from(burst && whole);
             }
         }
+        let read: Vec<_> = workloads.iter().map(|w| w.read(tick)).collect();
         let input = TickInput {
             now: at(tick, STEP_S),
             node,
             workloads: (1..)
-                .zip(&workloads)
-                .map(|(id, workload)| workload.input(id, tick, policy))
+                .zip(&read)
+                .map(|(id, read)| input(id, read, policy))
                 .collect(),
         };
         let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
@@ -181,7 +182,7 @@ impl Workload {
         ran.served
     }
 
-    fn input<'p>(&self, id: u64, tick: usize, policy: &'p Policy) -> WorkloadInput<'p> {
+    fn read(&self, tick: usize) -> (RawSample, Limits) {
         let mut sample = RawSample {
             at: at(tick, STEP_S),
             ..RawSample::default()
@@ -193,12 +194,20 @@ impl Workload {
             limits.memory_high = Some(bytes(self.memory_bounds.high));
             limits.memory_max = Some(bytes(self.memory_bounds.max));
         }
-        WorkloadInput {
-            id: CgroupId(id),
-            sample,
-            limits,
-            policy,
-        }
+        (sample, limits)
+    }
+}
+
+fn input<'a>(
+    id: u64,
+    (sample, limits): &'a (RawSample, Limits),
+    policy: &'a Policy,
+) -> WorkloadInput<'a> {
+    WorkloadInput {
+        id: CgroupId(id),
+        sample,
+        limits: *limits,
+        policy,
     }
 }
 

@@ -39,7 +39,7 @@ pub fn speed(policy: &Policy) -> Speed {
     let (mut whole, mut decided) = (Vec::new(), Vec::new());
     for tick in 0..WARM_TICKS + TICKS {
         let mut observations = Vec::with_capacity(ran_s.len());
-        let mut workloads = Vec::with_capacity(ran_s.len());
+        let mut samples = Vec::with_capacity(ran_s.len());
         for (id, ran_s) in (0..).zip(&mut ran_s) {
             // Waves of different length, so that limits move.
             let phase = tick as f64 / (3.0 + id as f64 % 17.0);
@@ -51,19 +51,21 @@ pub fn speed(policy: &Policy) -> Speed {
                 memory: Some(bytes),
                 network: None,
             });
-            workloads.push(WorkloadInput {
-                id: CgroupId(id),
-                sample: RawSample {
-                    at: at(tick, 1.0),
-                    cpu_ns: Some((*ran_s * 1e9) as u64),
-                    memory_current: Some(Bytes(bytes as u64)),
-                    working_set: Some(Bytes(bytes as u64)),
-                    ..RawSample::default()
-                },
-                limits,
-                policy,
+            samples.push(RawSample {
+                at: at(tick, 1.0),
+                cpu_ns: Some((*ran_s * 1e9) as u64),
+                memory_current: Some(Bytes(bytes as u64)),
+                working_set: Some(Bytes(bytes as u64)),
+                ..RawSample::default()
             });
         }
+        let input = |(id, sample)| WorkloadInput {
+            id: CgroupId(id),
+            sample,
+            limits,
+            policy,
+        };
+        let workloads = (0..).zip(&samples).map(input).collect();
         let input = TickInput {
             now: at(tick, 1.0),
             node: node(),

@@ -61,7 +61,7 @@ impl<'d> Lane<'d> {
     }
 
     /// What the agent would read now.
-    pub fn input<'p>(&self, now: Timestamp, policy: &'p Policy) -> WorkloadInput<'p> {
+    pub fn read(&self, now: Timestamp) -> (RawSample, Limits) {
         let mut sample = RawSample {
             at: now,
             ..RawSample::default()
@@ -79,10 +79,19 @@ impl<'d> Lane<'d> {
                 self.cpu.read(&mut sample);
             }
         }
+        (sample, limits)
+    }
+
+    /// What was read, for the engine.
+    pub fn input<'a>(
+        &self,
+        (sample, limits): &'a (RawSample, Limits),
+        policy: &'a Policy,
+    ) -> WorkloadInput<'a> {
         WorkloadInput {
             id: self.id,
             sample,
-            limits,
+            limits: *limits,
             policy,
         }
     }

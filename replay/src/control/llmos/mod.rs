@@ -44,7 +44,9 @@ pub fn drive(
             here.iter_mut().for_each(|lane| lane.run(ran));
         }
         let now = at(tick, step_s);
-        let workloads = here.iter().map(|lane| lane.input(now, policy)).collect();
+        let read: Vec<_> = here.iter().map(|lane| lane.read(now)).collect();
+        let read = here.iter().zip(&read);
+        let workloads = read.map(|(lane, read)| lane.input(read, policy)).collect();
         let input = TickInput {
             now,
             node,
