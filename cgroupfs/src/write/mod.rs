@@ -71,8 +71,8 @@ struct Touched {
     handed_over: BTreeSet<Knob>,
     /// What systemd writes when it sets the files of this cgroup anew; nothing where it does not.
     word: BTreeMap<Knob, Content>,
-    /// What it has been asked for and has not answered to: it may write that at any moment.
-    asked: BTreeMap<Knob, Content>,
+    /// What it has been asked for and has not confirmed: it may write that at any moment.
+    asked: Vec<BTreeMap<Knob, Content>>,
 }
 
 impl Touched {
@@ -80,8 +80,8 @@ impl Touched {
     /// nobody else's.
     fn is_foreign(&self, knob: Knob, current: Content, page: u64) -> bool {
         let near = |known: Content| known.is_near(current, page);
-        let words = [self.word.get(&knob), self.asked.get(&knob)];
-        let systemds = words.into_iter().flatten().copied().any(near);
+        let mut words = self.asked.iter().chain([&self.word]);
+        let systemds = words.any(|word| word.get(&knob).copied().is_some_and(near));
         let held = self.files.get(&knob);
         held.is_some_and(|held| !near(held.last)) && !systemds
     }
@@ -395,7 +395,7 @@ impl LimitWriter {
                         files: BTreeMap::new(),
                         handed_over: BTreeSet::new(),
                         word: BTreeMap::new(),
-                        asked: BTreeMap::new(),
+                        asked: Vec::new(),
                     })),
                     Ok(None) => Err(SetError::Gone(path)),
                     Err(source) => Err(SetError::Read {

@@ -17,6 +17,8 @@ const SECOND_US: u64 = 1_000_000;
 /// What systemd takes when a unit has no period or weight of its own.
 const DEFAULT_PERIOD_US: u64 = 100_000;
 const DEFAULT_WEIGHT: u64 = 100;
+/// Calls without an answer that are remembered; the next one waits for longer each time.
+const LONGEST_ASKED: usize = 4;
 /// The files that systemd writes, in an order that kills nothing. It does not know the burst credit.
 const WRITTEN: [Knob; 4] = [
     Knob::CpuMax,
@@ -41,14 +43,23 @@ impl LimitWriter {
     pub fn expect(&mut self, id: u64, properties: &Properties) {
         if let Some(touched) = self.cgroups.get_mut(&id) {
             touched.word = contents(properties);
-            touched.asked.clear();
         }
     }
 
-    /// Takes note of what systemd is being asked for, before it is: it writes that in between.
+    /// Takes note of what systemd is asked for, before it answers: it writes that in between. Where it
+    /// gives no answer, that may also be much later.
     pub fn ask(&mut self, id: u64, properties: &Properties) {
         if let Some(touched) = self.cgroups.get_mut(&id) {
-            touched.asked = contents(properties);
+            touched.asked.push(contents(properties));
+            let old = touched.asked.len().saturating_sub(LONGEST_ASKED);
+            touched.asked.drain(..old);
+        }
+    }
+
+    /// systemd has confirmed what it was asked for last; it answers in order.
+    pub fn confirmed(&mut self, id: u64) {
+        if let Some(touched) = self.cgroups.get_mut(&id) {
+            touched.asked.clear();
         }
     }
 

@@ -102,6 +102,12 @@ impl StandIn {
         self.state.lock().unwrap().drop_ins(unit)
     }
 
+    /// The next so many `SetUnitProperties` are carried out, and answered with an error: as one that
+    /// took longer than the caller waited.
+    pub fn lose_answers(&self, count: usize) {
+        self.state.lock().unwrap().lost = count;
+    }
+
     /// The bus takes connections, but nothing answers any more, until the stand-in ends.
     pub fn hang(&self) {
         self.bus.hang();

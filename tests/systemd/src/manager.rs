@@ -55,11 +55,17 @@ impl Manager {
             .into_iter()
             .map(|(name, value)| Ok((name, number(value)?)))
             .collect();
-        self.0.lock().unwrap().take(Call {
+        let mut state = self.0.lock().unwrap();
+        state.take(Call {
             unit: name.to_owned(),
             runtime,
             properties: properties?,
         });
+        if state.lost > 0 {
+            state.lost -= 1;
+            let lost = zbus::Error::Failure("the answer was lost".to_owned());
+            return Err(Error::ZBus(lost));
+        }
         Ok(())
     }
 }

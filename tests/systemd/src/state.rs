@@ -37,6 +37,8 @@ pub struct State {
     root: Option<PathBuf>,
     pub units: BTreeMap<String, Unit>,
     pub calls: Vec<Call>,
+    /// So many calls get an error for an answer, although they are carried out.
+    pub lost: usize,
 }
 
 impl State {
@@ -46,6 +48,7 @@ impl State {
             root: root.map(Path::to_owned),
             units: BTreeMap::new(),
             calls: Vec::new(),
+            lost: 0,
         }
     }
 

@@ -281,6 +281,10 @@ impl Units {
         if unit.rests(now) || idle && !unit.leaving && !disputed {
             return;
         }
+        // One call at a time: what comes of it decides the next one. Only giving back does not wait.
+        if unit.under_way && !unit.leaving {
+            return;
+        }
         let job = match (noted, due) {
             (Some(original), _) if unit.leaving => Job::Undo {
                 original,
@@ -307,11 +311,19 @@ impl Units {
             _ if unit.leaving => return,
             _ => Job::Learn,
         };
-        if let Job::Set { properties, .. } = &job {
-            writer.ask(unit.cgroup.id, properties);
-        }
+        let asked = match &job {
+            Job::Set { properties, .. } => Some(properties.clone()),
+            _ => None,
+        };
         match worker.offer(name, job) {
-            Offered::Queued => unit.under_way = true,
+            Offered::Queued => {
+                unit.under_way = true;
+                // Files are looked at by this thread, so it comes early enough.
+                if let Some(properties) = asked {
+                    writer.ask(unit.cgroup.id, &properties);
+                    unit.asked(properties);
+                }
+            }
             Offered::Busy => {}
             Offered::Full => tracing::debug!(unit = %name, "too many units wait for systemd"),
         }
@@ -344,9 +356,11 @@ impl Units {
             Answer::Set(properties) => {
                 unit.succeeded();
                 unit.pace.told(now);
-                let has = unit.has.get_or_insert_default();
-                has.extend(&properties);
-                writer.expect(unit.cgroup.id, has);
+                unit.confirmed(&properties);
+                if let Some(has) = &unit.has {
+                    writer.expect(unit.cgroup.id, has);
+                }
+                writer.confirmed(unit.cgroup.id);
                 self.calls += 1;
             }
             Answer::Changed(properties) => {
@@ -407,7 +421,7 @@ fn learnt(
 ) -> Result<(), String> {
     let noted = writer.unit(name);
     let mut original = noted.map_or_else(Original::default, |unit| unit.original.clone());
-    let mut has = unit.has.take().unwrap_or_default();
+    let mut has = unit.has_from_us(now).unwrap_or_default();
     let before = original.clone();
     let changed = take_in(&mut original, &has, now);
     has.extend(&changed);
@@ -442,11 +456,11 @@ fn note_theirs(
     name: &UnitName,
     now: &Properties,
 ) -> Result<(), String> {
-    let (Some(has), Some(noted)) = (&unit.has, writer.unit(name)) else {
+    let (Some(has), Some(noted)) = (unit.has_from_us(now), writer.unit(name)) else {
         return Ok(());
     };
     let mut original = noted.original.clone();
-    take_in(&mut original, has, now);
+    take_in(&mut original, &has, now);
     if original == noted.original {
         return Ok(());
     }

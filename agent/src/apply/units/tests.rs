@@ -479,3 +479,19 @@ fn a_cgroup_that_systemd_has_elsewhere_is_not_its_unit() {
     assert!(health.cause.contains("another.slice"), "{}", health.cause);
     assert!(Path::new(&machine.state()).join("journal").exists());
 }
+
+#[test]
+fn a_call_without_an_answer_is_still_ours() {
+    let mut machine = Machine::new();
+    let mut applier = machine.start();
+    machine.until(&mut applier, &HALF, |machine| machine.holds(500_000));
+    machine.systemd.lose_answers(2);
+    let quarter = [(Knob::CpuMax, 0.25), (Knob::MemoryMax, 100e6)];
+    machine.until(&mut applier, &quarter, |machine| machine.holds(250_000));
+    let eighth = [(Knob::CpuMax, 0.12), (Knob::MemoryMax, 90e6)];
+    machine.until(&mut applier, &eighth, |machine| machine.holds(120_000));
+    machine.tick(&mut applier, &eighth);
+    assert_eq!(applier.drifts(), 0);
+    applier.stop();
+    assert!(machine.is_as_it_was());
+}

@@ -4,11 +4,13 @@ use llmos_cgroupfs::CgroupRef;
 use llmos_engine::units::Timestamp;
 use llmos_systemd::{Original, Properties};
 
-use super::pace::Pace;
+use super::pace::{Pace, near};
 
 /// Seconds of the first pause after a failure; each further one doubles it.
 const FIRST_PAUSE_S: f64 = 2.0;
 const LONGEST_PAUSE_S: f64 = 120.0;
+/// Calls without an answer that are remembered.
+const LONGEST_ASKED: usize = 4;
 
 /// A cgroup by path and id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub(super) struct Unit {
     pub(super) want: Properties,
     /// What systemd has, once it was asked.
     pub(super) has: Option<Properties>,
+    /// What it was asked for since it last confirmed something.
+    asked: Vec<Properties>,
     /// What is to be given back: nothing is held any more.
     pub(super) leaving: bool,
     /// Who comes after that.
@@ -64,6 +68,7 @@ impl Unit {
             cgroup,
             want: Properties::default(),
             has: None,
+            asked: Vec::new(),
             leaving,
             next: None,
             calm: true,
@@ -74,6 +79,32 @@ impl Unit {
             failures: 0,
             not_before: None,
         }
+    }
+
+    /// systemd is being asked for this.
+    pub(super) fn asked(&mut self, properties: Properties) {
+        self.asked.push(properties);
+        let old = self.asked.len().saturating_sub(LONGEST_ASKED);
+        self.asked.drain(..old);
+    }
+
+    /// systemd has confirmed what it was asked for last; it answers in order.
+    pub(super) fn confirmed(&mut self, properties: &Properties) {
+        self.asked.clear();
+        self.has.get_or_insert_default().extend(properties);
+    }
+
+    /// What systemd has from us or has shown us before, where it has `now`: a call that was not answered may
+    /// have gone through all the same.
+    pub(super) fn has_from_us(&self, now: &Properties) -> Option<Properties> {
+        let mut has = self.has.clone()?;
+        for (property, value) in self.asked.iter().flat_map(Properties::iter) {
+            let asked = Properties::from_iter([(property, value)]);
+            if near(&asked, now) {
+                has.set(property, now.get(property).unwrap_or(value));
+            }
+        }
+        Some(has)
     }
 
     /// A job failed: the next one waits.
