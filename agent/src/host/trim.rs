@@ -39,8 +39,8 @@ fn unwritten(mappings: &str, own: &str) -> Vec<(usize, usize)> {
     for line in mappings.lines() {
         if let Some(of) = mapping(line) {
             range = of.filter(|_| line.ends_with(own));
-        } else if let Some(dirty) = line.strip_prefix("Private_Dirty:")
-            && dirty.trim() == "0 kB"
+        } else if let Some(written) = line.strip_prefix("Anonymous:")
+            && written.trim() == "0 kB"
         {
             found.extend(range.take());
         }
@@ -65,13 +65,13 @@ mod tests {
     const CONSTANTS: &str = "\
 55d0c8000000-55d0c8600000 r--p 00000000 08:01 77 /usr/bin/agent
 Size: 6144 kB
-Private_Dirty: 0 kB
+Anonymous: 0 kB
 VmFlags: rd mr mw me sd
 ";
     const CODE: &str = "\
 55d0c8a00000-55d0c8b00000 r-xp 00600000 08:01 77 /usr/bin/agent
 Size: 1024 kB
-Private_Dirty:         0 kB
+Anonymous:         0 kB
 VmFlags: rd ex mr mw me sd
 ";
 
@@ -88,10 +88,10 @@ VmFlags: rd ex mr mw me sd
         none(&CODE.replace("/usr/bin/agent", "/usr/bin/other"));
         none(&CODE.replace("r-xp", "rw-p"));
         // As the dynamic linker leaves what it has moved.
-        none(&CONSTANTS.replace("Dirty: 0", "Dirty: 908"));
+        none(&CONSTANTS.replace("mous: 0", "mous: 908"));
         // One without a count, before another mapping.
         none(
-            "55d0c8000000-55d0c8600000 r--p 0 08:01 77 /usr/bin/agent\n7f0-7f1 rw-p 0 0:0 0\nPrivate_Dirty: 0 kB\n",
+            "55d0c8000000-55d0c8600000 r--p 0 08:01 77 /usr/bin/agent\n7f0-7f1 rw-p 0 0:0 0\nAnonymous: 0 kB\n",
         );
         none("garbage");
     }
