@@ -7,6 +7,7 @@ use llmos_engine::policy::Policy;
 use llmos_engine::sample::{Limits, RawSample};
 use llmos_engine::units::{Bytes, CgroupId, Cores, Timestamp};
 
+use super::fast::Fast;
 use crate::control::plant::{CpuPlant, MemoryPlant};
 use crate::control::score::Tally;
 use crate::control::{Bounds, Demand};
@@ -23,6 +24,8 @@ pub struct Lane<'d> {
     memory: MemoryPlant,
     bounds: Bounds,
     known: bool,
+    /// Were limits raised within the tick?
+    raised: bool,
     tally: Tally,
 }
 
@@ -35,6 +38,7 @@ impl<'d> Lane<'d> {
             memory: MemoryPlant::default(),
             bounds: Bounds::NONE,
             known: true,
+            raised: false,
             tally: Tally::new(demand),
             demand,
         }
@@ -45,15 +49,19 @@ impl<'d> Lane<'d> {
         self.demand.values.len()
     }
 
-    /// Runs one tick under the limits in force. Where the trace has a gap time stands still.
-    pub fn run(&mut self, tick: usize) {
+    /// Runs one tick under the limits in force, which `fast` may raise meanwhile. Where the trace has a
+    /// gap time stands still.
+    pub fn run(&mut self, fast: &mut Fast<'_>) {
+        let tick = fast.tick;
         let demand = self.demand.values.get(tick).copied().flatten();
         self.known = demand.is_some();
         let Some(wanted) = demand else { return };
         let step_s = self.demand.step_s;
         if self.demand.resource == Resource::Memory {
-            let ran = self.memory.tick(wanted, &self.bounds, step_s);
+            let (plant, bounds) = (&mut self.memory, &mut self.bounds);
+            let (ran, raised) = fast.run(self.id, wanted, plant, bounds);
             self.tally.memory(tick, &self.bounds, &ran);
+            self.raised = raised;
         } else {
             let ran = self.cpu.tick(wanted, &self.bounds, step_s, f64::INFINITY);
             self.tally.cpu(tick, &self.bounds, wanted, &ran);
@@ -100,7 +108,8 @@ impl<'d> Lane<'d> {
     pub fn decided(&mut self, decisions: &[Decision]) {
         let before = self.bounds;
         apply(&mut self.bounds, decisions);
-        self.tally.changed(before != self.bounds);
+        let raised = std::mem::take(&mut self.raised);
+        self.tally.changed(raised || before != self.bounds);
     }
 
     /// The score, at the end.

@@ -1,5 +1,6 @@
 //! LLMOS in closed loop: some series side by side as the workloads of one node that has room for all.
 
+mod fast;
 mod knobs;
 mod lane;
 mod world;
@@ -10,6 +11,7 @@ use llmos_engine::{Engine, TickInput};
 
 use super::Demand;
 use super::score::Tally;
+use fast::Fast;
 pub use knobs::{KNOBS, Knobs, STANDARD};
 use lane::Lane;
 pub(super) use lane::{apply, bytes, cpu_limits};
@@ -41,7 +43,13 @@ pub fn drive(
         let alive = lanes.partition_point(|lane| lane.len() >= tick.max(1));
         let here = &mut lanes[..alive];
         if let Some(ran) = tick.checked_sub(1) {
-            here.iter_mut().for_each(|lane| lane.run(ran));
+            let mut fast = Fast {
+                engine: &mut engine,
+                policy,
+                tick: ran,
+                step_s,
+            };
+            here.iter_mut().for_each(|lane| lane.run(&mut fast));
         }
         let now = at(tick, step_s);
         let read: Vec<_> = here.iter().map(|lane| lane.read(now)).collect();

@@ -94,6 +94,13 @@ impl MemoryPlant {
         }
     }
 
+    /// Is a demand above `memory.high`, so that the kernel says so before the use is there?
+    #[must_use]
+    pub fn trips(&self, demand: f64, bounds: &Bounds) -> bool {
+        let grown = self.since_kill.map_or(1.0, grown);
+        demand * grown > bounds.high
+    }
+
     /// Use at the end of the last tick, in bytes.
     #[must_use]
     pub const fn used(&self) -> f64 {
@@ -113,11 +120,11 @@ impl MemoryPlant {
             return 1.0;
         };
         *age += step_s;
-        let grown = RESTART_SHARE + (1.0 - RESTART_SHARE) * *age / RESTART_RAMP_S;
+        let grown = grown(*age);
         if grown >= 1.0 {
             self.since_kill = None;
         }
-        grown.min(1.0)
+        grown
     }
 
     /// Puts the counters into a reading.
@@ -134,6 +141,11 @@ impl MemoryPlant {
         sample.memory_high_events = Some(self.high_events);
         sample.memory_max_events = Some(self.max_events);
     }
+}
+
+/// The share of its demand that a workload wants so many seconds after a restart.
+fn grown(age: f64) -> f64 {
+    (RESTART_SHARE + (1.0 - RESTART_SHARE) * age / RESTART_RAMP_S).min(1.0)
 }
 
 /// Share of the time that tasks are held up whose use goes to `bare` above `high`.
