@@ -5,12 +5,13 @@ mod fast;
 mod status;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use llmos_engine::forecast::{Forecast, Standing};
 use llmos_engine::policy::Policy;
 use llmos_engine::sample::Limits;
-use llmos_engine::units::{Bytes, Timestamp};
+use llmos_engine::units::{Bytes, CgroupId, Timestamp};
 use llmos_engine::{Engine, TickInput, TickReport, WorkloadInput};
 use llmos_forecaster::TractModel;
 use llmos_proto::status::Workload;
@@ -77,6 +78,8 @@ pub struct Node {
     busy_cores: Option<f64>,
     /// `MemAvailable` at this tick.
     free: Option<Bytes>,
+    /// Workloads whose memory limits are raised when they are reached.
+    memory_served: HashSet<CgroupId>,
     /// What this tick has read; its memory serves the next one.
     sensed: Vec<Sensed>,
 }
@@ -143,6 +146,7 @@ impl Node {
             busy: None,
             busy_cores: None,
             free: None,
+            memory_served: HashSet::new(),
             sensed: Vec::new(),
         }
     }
@@ -194,6 +198,7 @@ impl Node {
             watches.prefer(opted_in.map(|known| known.id));
         }
         watches.hold_limits(self.applier.held_files());
+        self.settle_memory(watches);
         self.watch_health = watches.health().into();
         self.watch_health.extend(watches.limits_health());
     }
@@ -321,6 +326,7 @@ impl Node {
                     } else {
                         s.limits
                     },
+                    memory_served: self.memory_served.contains(&s.id),
                     policy,
                 }
             })

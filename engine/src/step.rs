@@ -29,6 +29,9 @@ pub struct WorkloadInput<'a> {
     pub sample: &'a RawSample,
     /// The limits in force.
     pub limits: Limits,
+    /// Is a memory limit that is reached told at once, and raised ([`Engine::memory_tripped`])? Then the
+    /// tick need not keep room for what is rare.
+    pub memory_served: bool,
     /// The policy that applies.
     pub policy: &'a Policy,
 }
@@ -256,6 +259,7 @@ impl Engine {
             sample,
             limits,
             policy,
+            ..
         } in &input.workloads
         {
             let known = self
@@ -318,7 +322,7 @@ impl Engine {
                 network: standing(Resource::Network),
             };
             let waits = self.canaries.of(id, workload.policy, input.now);
-            let (laws, seen) = known.seen(input, workload, self.served_in, waits);
+            let (laws, seen) = known.seen(input, workload, (self.tick_s, self.served_in), waits);
             self.wants.push(laws.want(&seen, &mut self.pool));
         }
     }
@@ -338,7 +342,7 @@ impl Engine {
             .entry(id)
             .or_insert_with(|| Workload::new(workload.sample));
         let waits = self.canaries.of(id, workload.policy, input.now);
-        let (laws, mut seen) = known.seen(input, workload, self.served_in, waits);
+        let (laws, mut seen) = known.seen(input, workload, (self.tick_s, self.served_in), waits);
         seen.room = room;
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
         let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
@@ -378,12 +382,13 @@ impl Workload {
         &'a mut self,
         input: &'a TickInput<'_>,
         workload: &'a WorkloadInput<'_>,
-        served_in: Option<f64>,
+        (tick_s, served_in): (f64, Option<f64>),
         waits: Option<Wait>,
     ) -> (&'a mut Laws, Seen<'a>) {
         let seen = Seen {
             id: workload.id,
             now: input.now,
+            tick_s,
             usage: &self.usage,
             cpu: self.cpu.as_ref(),
             memory: self.memory.as_ref(),
@@ -392,6 +397,7 @@ impl Workload {
             node_memory: input.node.memory,
             room: f64::INFINITY,
             served_in,
+            memory_served: workload.memory_served,
             waits,
             policy: workload.policy,
         };

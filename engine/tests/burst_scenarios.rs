@@ -139,6 +139,7 @@ impl Bench {
                 id: ID,
                 sample: &sample,
                 limits: self.limits,
+                memory_served: false,
                 policy: &self.policy,
             }],
         };

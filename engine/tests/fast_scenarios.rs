@@ -9,7 +9,7 @@
 mod common;
 
 use common::node::{Node, SECOND, apply};
-use llmos_engine::decide::{Action, Decision, Knob};
+use llmos_engine::decide::{Action, Decision, Knob, Reason};
 use llmos_engine::fast::{NearQuota, Tripped};
 use llmos_engine::policy::Policy;
 use llmos_engine::units::{Bytes, CgroupId, Cores, Timestamp};
@@ -224,4 +224,30 @@ fn memory_limits_rise_before_the_kernel_has_to_kill_and_only_into_what_is_free()
         node.engine.memory_tripped(&full, now, node.size, &policy),
         []
     );
+}
+
+#[test]
+fn memory_high_rises_alone_where_the_maximum_has_room_already() {
+    let (mut node, _) = quiet();
+    let max = node.guests[0].limits.memory_max.expect("a limit");
+    let current = Bytes(max.0 / 4);
+    node.guests[0].limits.memory_high = Some(current);
+    let tripped = Tripped {
+        id: node.guests[0].id,
+        current,
+        free: Bytes::from_mib(2048),
+        limits: node.guests[0].limits,
+    };
+    let now = Timestamp(node.now.0 + SECOND / 2);
+    let policy = node.guests[0].policy.clone();
+    let made = node
+        .engine
+        .memory_tripped(&tripped, now, node.size, &policy);
+    let [raise] = &made[..] else {
+        panic!("{made:?}");
+    };
+    assert_eq!(raise.knob, Knob::MemoryHigh);
+    assert!(raise.to > current.0 as f64 && raise.to <= max.0 as f64);
+    let lent = |reason: &Reason| matches!(reason, Reason::Lease { .. });
+    assert!(!raise.reasons.iter().any(lent), "it was granted already");
 }

@@ -143,11 +143,14 @@ fn run_memory(
         let input = MemoryInput {
             workload: ID,
             now: at(second),
+            tick_s: 1.0,
             usage,
             forecast: forecast.as_ref(),
             limits,
             node: NODE_MEMORY,
             room: f64::INFINITY,
+            // What holds for the higher limits has to hold for these.
+            served: second % 2 == 0,
             waits: None,
             policy,
         };
@@ -380,4 +383,54 @@ impl Model for Replay {
         *outputs = answer.repeat(rows);
         Ok(())
     }
+}
+
+#[test]
+fn where_memory_is_raised_when_it_is_short_the_tick_keeps_less() {
+    let mib = |mib: f64| mib * 1_048_576.0;
+    // What is likely soon, what is likely later, and what is rare.
+    let forecast = Forecast {
+        source: Source::Baseline,
+        horizons: [[mib(100.0); 4], [100.0, 150.0, 200.0, 400.0].map(mib)],
+    };
+    let policy = Policy::default();
+    let limits = |served: bool, tick_s: f64| {
+        let (mut state, mut pool) = (MemoryState::default(), Pool::default());
+        let mut limits = Limits {
+            memory_high: Some(Bytes(mib(800.0) as u64)),
+            memory_max: Some(Bytes(mib(1_000.0) as u64)),
+            ..Limits::default()
+        };
+        for tick in 0..200 {
+            let used = Some(Bytes(mib(if tick == 0 { 400.0 } else { 100.0 }) as u64));
+            let usage = Usage {
+                memory: used,
+                working_set: used,
+                ..Usage::default()
+            };
+            let input = MemoryInput {
+                workload: ID,
+                now: Timestamp((tick as f64 * tick_s * 1e9) as u64),
+                tick_s,
+                usage: &usage,
+                forecast: Some(&forecast),
+                limits,
+                node: NODE_MEMORY,
+                room: f64::INFINITY,
+                served,
+                waits: None,
+                policy: &policy,
+            };
+            let want = state.want(&input, &mut pool).expect("there is a limit");
+            let targets = state.settle(&input, want, &Share::WHOLE, &mut pool);
+            limits.memory_high = targets.high.map(|high| Bytes(high.to as u64));
+            limits.memory_max = targets.max.map(|max| Bytes(max.to as u64));
+        }
+        let of = |limit: Option<Bytes>| limit.map_or(f64::NAN, |bytes| bytes.mib());
+        (of(limits.memory_high), of(limits.memory_max))
+    };
+    let (alone, served, slow) = (limits(false, 1.0), limits(true, 1.0), limits(true, 60.0));
+    assert!(alone.0 >= 200.0 && alone.1 >= 390.0, "{alone:?}");
+    assert!(served.0 >= 200.0 && served.1 < 300.0, "{served:?}");
+    assert!(slow.0 >= 100.0 && slow.1 < 150.0, "{slow:?}");
 }

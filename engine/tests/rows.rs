@@ -203,6 +203,7 @@ fn a_workload_that_is_gone_leaves_nothing_behind() {
             id: CgroupId(*id),
             sample: &sample,
             limits: UNLIMITED,
+            memory_served: false,
             policy: &policy,
         };
         let workloads = ids.iter().map(workload).collect();

@@ -16,7 +16,7 @@ use crate::apply::Outcome;
 use crate::board::Between;
 use crate::host::{clock, facts};
 use crate::probes::KernelEvent;
-use crate::watch::WatchEvent;
+use crate::watch::{WatchEvent, Watches};
 
 /// Quotas that one wake may raise; whose event is passed over is told of again in its next period.
 const RAISES_PER_WAKE: usize = 64;
@@ -121,6 +121,14 @@ impl Node {
         let size = self.identity.size;
         for decision in self.engine.memory_tripped(&tripped, now, size, &policy) {
             self.write_at_once(Some(at), &path, &decision);
+        }
+    }
+
+    /// Takes in whose memory limits are raised when they are reached, of those that are watched.
+    pub(super) fn settle_memory(&mut self, watches: &Watches) {
+        self.memory_served.clear();
+        if self.config.fast.memory && self.config.mode == Mode::Enforce {
+            self.memory_served.extend(watches.memory_events_of());
         }
     }
 

@@ -260,6 +260,12 @@ impl Watches {
         self.coverage(|cgroup| cgroup.events)
     }
 
+    /// The cgroups whose memory events are watched.
+    pub fn memory_events_of(&self) -> impl Iterator<Item = CgroupId> {
+        let held = self.cgroups.iter();
+        held.filter_map(|(id, cgroup)| (cgroup.events == State::Held).then_some(*id))
+    }
+
     /// How both kinds are, as `watch.pressure` and `watch.memory-events`.
     #[must_use]
     pub fn health(&self) -> [ProbeHealth; 2] {

@@ -8,7 +8,7 @@
 
 use super::applied::Applied;
 use super::censored::Censored;
-use super::demand::demand;
+use super::demand::{Span, demand};
 use super::feedback::{Bounds, Feedback, Outcome};
 use super::guard::{Guard, Proposal, bounded, capped};
 use super::node::Share;
@@ -27,6 +27,10 @@ const PEAK_TICKS: usize = 10;
 pub(super) const QUANTUM: f64 = 0.01;
 /// The horizon that drives: a quota can be raised again each tick, so the short one.
 const HORIZON: usize = 0;
+const SPAN: Span = Span {
+    horizon: HORIZON,
+    past: PEAK_TICKS,
+};
 /// How much earlier a CPU may have begun to use what the kernel side sees it draw, in seconds: a slice.
 const LOOK_S: f64 = 0.005;
 /// The kernel's default enforcement period in seconds.
@@ -245,7 +249,7 @@ impl CpuState {
             now,
             &self.peak,
             input.forecast,
-            HORIZON,
+            SPAN,
             policy.quantile,
             reasons,
         );

@@ -5,13 +5,22 @@ use crate::forecast::{Forecast, HORIZONS};
 use crate::sample::PeakWindow;
 use crate::units::Timestamp;
 
-/// The higher of the forecast peak at quantile `q` over the horizon of this index and the recent
-/// peak, in the unit of the series, with the reasons.
+/// How far demand looks, ahead and back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    /// Index of the forecast's horizon.
+    pub horizon: usize,
+    /// Ticks of the past whose peak counts; more than the window has are all.
+    pub past: usize,
+}
+
+/// The higher of the forecast peak at quantile `q` and the recent peak, in the unit of the series, with
+/// the reasons.
 pub(super) fn demand(
     now: Timestamp,
     recent: &PeakWindow,
     forecast: Option<&Forecast>,
-    horizon: usize,
+    Span { horizon, past }: Span,
     q: f64,
     reasons: &mut Vec<Reason>,
 ) -> f64 {
@@ -19,12 +28,10 @@ pub(super) fn demand(
         reasons.push(forecast_reason(forecast, horizon, q));
         forecast.at(horizon, q)
     });
-    let peak = recent.max().unwrap_or(0.0);
+    let (peak, seconds) = recent.max_of_last(past, now).unwrap_or((0.0, 0.0));
     if peak > expected {
-        reasons.push(Reason::RecentPeak {
-            value: peak,
-            seconds: recent.span_s(now),
-        });
+        let value = peak;
+        reasons.push(Reason::RecentPeak { value, seconds });
     }
     expected.max(peak)
 }

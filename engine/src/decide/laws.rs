@@ -20,6 +20,8 @@ const DEFAULT_WEIGHT: u64 = 100;
 pub(crate) struct Seen<'a> {
     pub id: CgroupId,
     pub now: Timestamp,
+    /// Length of a tick in seconds.
+    pub tick_s: f64,
     pub usage: &'a Usage,
     pub cpu: Option<&'a Forecast>,
     pub memory: Option<&'a Forecast>,
@@ -30,6 +32,8 @@ pub(crate) struct Seen<'a> {
     pub room: f64,
     /// Seconds in which the fast path raises quotas between two ticks, if it does.
     pub served_in: Option<f64>,
+    /// Does the fast path raise memory limits between two ticks?
+    pub memory_served: bool,
     /// Why nothing may fall for the sake of others like it, if so.
     pub waits: Option<Wait>,
     pub policy: &'a Policy,
@@ -72,11 +76,13 @@ impl Seen<'_> {
         MemoryInput {
             workload: self.id,
             now: self.now,
+            tick_s: self.tick_s,
             usage: self.usage,
             forecast: self.memory,
             limits: self.limits,
             node: self.node_memory,
             room: self.room,
+            served: self.memory_served,
             waits: self.waits,
             policy: self.policy,
         }

@@ -57,14 +57,25 @@ impl Engine {
             .memory_ceiling
             .map_or(node.memory.0, |most| most.0.min(node.memory.0)) as f64;
         let most = ceiling.min(use_now + room(tripped.free, node.memory));
+        if most <= use_now {
+            return Vec::new();
+        }
         let wanted_high = use_now + (use_now * ROOM).max(ROOM_BYTES);
         let wanted_max = (wanted_high + (wanted_high * MAX_ROOM).max(MAX_ROOM_BYTES)).min(most);
         let held = max.or(high).unwrap_or(0.0);
         let base = workload.laws.memory_limit().unwrap_or(held).min(held);
-        let Some(lease) = shares.lend_memory(now, tripped.id, hold_s, wanted_max - base) else {
-            return Vec::new();
+        let more = wanted_max - base;
+        // What is granted already needs no lease: then `memory.high` alone is in the way.
+        let lease = if more > 0.0 {
+            let Some(lease) = shares.lend_memory(now, tripped.id, hold_s, more) else {
+                return Vec::new();
+            };
+            Some(lease)
+        } else {
+            None
         };
-        let to_max = pages(wanted_max.min(base + lease.amount));
+        let granted = base + lease.map_or(0.0, |lease| lease.amount);
+        let to_max = pages(wanted_max.min(granted));
         let to_high = pages(wanted_high.min(to_max));
         let mut made = Vec::with_capacity(2);
         for (knob, from, to) in [
@@ -81,14 +92,14 @@ impl Engine {
                 from: Some(from),
                 to,
                 action: Action::Raise,
-                reasons: vec![
-                    Reason::Tripped { current: use_now },
-                    Reason::Lease {
+                reasons: [Reason::Tripped { current: use_now }]
+                    .into_iter()
+                    .chain(lease.map(|lease| Reason::Lease {
                         amount: lease.amount,
                         left_s: lease.expires.seconds_since(now),
                         value: to,
-                    },
-                ],
+                    }))
+                    .collect(),
             });
         }
         for decision in &made {

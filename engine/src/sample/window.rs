@@ -55,6 +55,20 @@ impl PeakWindow {
         (self.len > 0).then_some(self.max)
     }
 
+    /// The highest of the last `count` values, and seconds from the oldest of them to `now`; `None` while
+    /// the window is empty or for none of them.
+    #[must_use]
+    pub fn max_of_last(&self, count: usize, now: Timestamp) -> Option<(f64, f64)> {
+        if count >= self.len {
+            return Some((self.max()?, self.span_s(now)));
+        }
+        let from = self.next + self.ring.len() - count;
+        let last = (from..from + count).map(|at| self.ring[at % self.ring.len()]);
+        let highest = last.clone().map(|(_, value)| value).reduce(f64::max)?;
+        let (oldest, _) = last.into_iter().next()?;
+        Some((highest, now.seconds_since(oldest)))
+    }
+
     /// Seconds that the window covers up to `now`.
     #[must_use]
     pub fn span_s(&self, now: Timestamp) -> f64 {
@@ -74,6 +88,21 @@ impl PeakWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_few_values_have_a_maximum_of_their_own() {
+        let at = |s: u64| Timestamp(s * 1_000_000_000);
+        let mut window = PeakWindow::new(4);
+        assert_eq!(window.max_of_last(2, at(0)), None);
+        for (second, value) in [9.0, 1.0, 3.0, 2.0, 1.0].into_iter().enumerate() {
+            window.push(at(second as u64), value);
+        }
+        assert_eq!(window.max_of_last(1, at(4)), Some((1.0, 0.0)));
+        assert_eq!(window.max_of_last(2, at(4)), Some((2.0, 1.0)));
+        assert_eq!(window.max_of_last(3, at(5)), Some((3.0, 3.0)));
+        assert_eq!(window.max_of_last(9, at(4)), Some((3.0, 3.0)), "9 has left");
+        assert_eq!(window.max_of_last(0, at(4)), None);
+    }
 
     #[test]
     fn maximum_agrees_with_a_plain_scan() {

@@ -61,6 +61,8 @@ pub struct World {
     pub sample: RawSample,
     /// Do decisions come into force?
     pub enforce: bool,
+    /// Are memory limits raised when they are reached?
+    pub memory_served: bool,
 }
 
 impl World {
@@ -84,6 +86,7 @@ impl World {
             limits,
             sample,
             enforce: true,
+            memory_served: false,
         }
     }
 
@@ -122,6 +125,7 @@ impl World {
                 id: ID,
                 sample: &self.sample,
                 limits: self.limits,
+                memory_served: self.memory_served,
                 policy: &self.policy,
             }],
         };

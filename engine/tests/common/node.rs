@@ -112,6 +112,7 @@ impl Node {
             id: guest.id,
             sample: &guest.sample,
             limits: guest.limits,
+            memory_served: false,
             policy: &guest.policy,
         }));
         TickInput {

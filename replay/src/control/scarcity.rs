@@ -207,6 +207,8 @@ fn input<'a>(
         id: CgroupId(id),
         sample,
         limits: *limits,
+        // Memory is short here: what the fast path would raise is not there.
+        memory_served: false,
         policy,
     }
 }

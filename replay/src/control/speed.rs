@@ -63,6 +63,7 @@ pub fn speed(policy: &Policy) -> Speed {
             id: CgroupId(id),
             sample,
             limits,
+            memory_served: true,
             policy,
         };
         let workloads = (0..).zip(&samples).map(input).collect();

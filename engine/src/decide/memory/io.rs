@@ -14,6 +14,8 @@ pub struct MemoryInput<'a> {
     pub workload: CgroupId,
     /// The time of the tick.
     pub now: Timestamp,
+    /// Length of a tick in seconds.
+    pub tick_s: f64,
     /// What it used.
     pub usage: &'a Usage,
     /// What it is about to use, in bytes.
@@ -24,6 +26,9 @@ pub struct MemoryInput<'a> {
     pub node: Bytes,
     /// Bytes that a limit may be raised by beyond what is in use; infinite where that is not known.
     pub room: f64,
+    /// Is a limit that is reached told at once, and raised between two ticks
+    /// ([`crate::Engine::memory_tripped`])? Then the tick need not keep room for what is rare.
+    pub served: bool,
     /// Why no limit may fall for the sake of others like it, if so.
     pub waits: Option<Wait>,
     /// What people allow.

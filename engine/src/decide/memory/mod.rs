@@ -9,10 +9,14 @@
 //!            working set + room, floor after a kill, what pressure forces)
 //! max  = max(high * (1 + max margin), high + room, 0.99 quantile of the forecast peak)
 //! ```
+//!
+//! Where the fast path raises what is reached (`MemoryInput::served`), the 0.99 quantile is left to it, and
+//! on long ticks the short horizon drives.
 
 mod io;
 mod knobbed;
 mod room;
+mod span;
 mod target;
 
 use super::demand::{demand, forecast_reason};
@@ -32,15 +36,12 @@ use crate::units::{Bytes, Timestamp};
 pub use io::{MemoryInput, MemoryTargets};
 use knobbed::Knobbed;
 pub(crate) use room::{promised, room};
+use span::{LONG, PEAK_TICKS, span};
 pub(super) use target::limit_value;
 use target::{Target, bounded_back, held_reason, high_proposal};
 
-/// Ticks of the recent past whose peak counts beside the forecast.
-const PEAK_TICKS: usize = 10;
 /// Limits are whole pages; the kernel would round them down itself.
 pub(super) const PAGE: f64 = 4096.0;
-/// The horizon that drives: memory once cut is slow to give back, so the long one.
-const HORIZON: usize = 1;
 /// The peak that `memory.max` covers even if `memory.high` does not: being slow is no harm that lasts,
 /// being killed is.
 const RARE: f64 = 0.99;
@@ -217,7 +218,7 @@ impl MemoryState {
             now,
             &self.demand,
             input.forecast,
-            HORIZON,
+            span(input),
             policy.quantile,
             reasons,
         );
@@ -398,11 +399,12 @@ impl MemoryState {
             fraction,
             value: wanted,
         });
-        let rare = input.forecast.filter(|_| !self.short);
-        let peak = rare.map_or(0.0, |forecast| forecast.at(HORIZON, RARE).min(self.highest));
+        let rare = input.forecast.filter(|_| !self.short && !input.served);
+        let horizon = LONG.horizon;
+        let peak = rare.map_or(0.0, |forecast| forecast.at(horizon, RARE).min(self.highest));
         if peak > wanted {
             wanted = peak;
-            reasons.extend(rare.map(|forecast| forecast_reason(forecast, HORIZON, RARE)));
+            reasons.extend(rare.map(|forecast| forecast_reason(forecast, horizon, RARE)));
         }
         if let Some(value) = target.back.filter(|back| *back > wanted) {
             wanted = value;

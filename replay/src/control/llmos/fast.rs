@@ -37,8 +37,8 @@ impl Fast<'_> {
         plant: &mut MemoryPlant,
         bounds: &mut Bounds,
     ) -> (MemoryTick, bool) {
-        let mut left_s = self.step_s;
-        let (mut stalled_s, mut raised) = (0.0, false);
+        let (mut left_s, mut raised) = (self.step_s, false);
+        let (mut stalled_s, mut kills) = (0.0, 0);
         for _ in 0..MOST_RAISES {
             if !plant.trips(demand, bounds) || left_s <= EVENT_TO_WRITE_S {
                 break;
@@ -46,17 +46,21 @@ impl Fast<'_> {
             let ran = plant.tick(demand, bounds, EVENT_TO_WRITE_S);
             left_s -= EVENT_TO_WRITE_S;
             stalled_s += ran.stalled_s;
+            kills += ran.kills;
             let made = self.raise(id, ran.used, bounds, self.step_s - left_s);
-            if ran.kills > 0 || made.is_empty() {
-                let rest = plant.tick(demand, bounds, left_s);
-                let kills = ran.kills.max(rest.kills);
-                return (whole(rest, stalled_s, kills, self.step_s), raised);
+            if made.is_empty() {
+                break;
             }
             apply(bounds, &made);
             raised = true;
         }
         let rest = plant.tick(demand, bounds, left_s);
-        (whole(rest, stalled_s, rest.kills, self.step_s), raised)
+        let whole = MemoryTick {
+            used: rest.used,
+            stalled_s: (stalled_s + rest.stalled_s).min(self.step_s),
+            kills: kills + rest.kills,
+        };
+        (whole, raised)
     }
 
     fn raise(&mut self, id: CgroupId, used: f64, bounds: &Bounds, after_s: f64) -> Vec<Decision> {
@@ -74,14 +78,5 @@ impl Fast<'_> {
             },
         };
         self.engine.memory_tripped(&tripped, now, node, self.policy)
-    }
-}
-
-/// A tick of its pieces.
-fn whole(rest: MemoryTick, stalled_s: f64, kills: u64, step_s: f64) -> MemoryTick {
-    MemoryTick {
-        used: rest.used,
-        stalled_s: (stalled_s + rest.stalled_s).min(step_s),
-        kills,
     }
 }

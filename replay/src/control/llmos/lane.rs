@@ -100,6 +100,8 @@ impl<'d> Lane<'d> {
             id: self.id,
             sample,
             limits: *limits,
+            // By `fast`.
+            memory_served: true,
             policy,
         }
     }
