@@ -79,7 +79,13 @@ impl Node {
     /// Takes back what was lent to bursts that are over.
     pub fn end_leases(&mut self) {
         let Ok(now) = clock::monotonic() else { return };
-        for decision in self.engine.end_leases(now) {
+        let ended = self.engine.end_leases(now);
+        if ended.is_empty() {
+            return;
+        }
+        // It may have been thrown since the last tick; what was lent then stays.
+        self.applier.obey(self.freeze.look_at_switch());
+        for decision in ended {
             if let Some((path, _)) = self.opted_in(decision.workload) {
                 self.write_at_once(None, &path, &decision);
             }
