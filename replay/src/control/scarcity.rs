@@ -15,9 +15,9 @@ use llmos_engine::forecast::{Model, Resource};
 use llmos_engine::policy::Policy;
 use llmos_engine::sample::{Limits, RawSample};
 use llmos_engine::units::{Bytes, CgroupId, Cores};
-use llmos_engine::{Engine, NodeFacts, TickInput, WorkloadInput};
+use llmos_engine::{Engine, NodeFacts, TickInput};
 
-use super::llmos::{apply, at, bytes, cpu_limits, node};
+use super::llmos::{apply, at, bytes, cpu_limits, input, node};
 use super::plant::{CpuPlant, MemoryPlant, share};
 use super::score::jain;
 use super::{Bounds, Demand};
@@ -139,7 +139,8 @@ pub fn scarcity(
             node,
             workloads: (1..)
                 .zip(&read)
-                .map(|(id, read)| input(id, read, policy))
+                // Memory is short here: what the fast path would raise is not there.
+                .map(|(id, read)| input(CgroupId(id), read, false, policy))
                 .collect(),
         };
         let model = model.as_mut().map(|model| &mut **model as &mut dyn Model);
@@ -195,21 +196,6 @@ impl Workload {
             limits.memory_max = Some(bytes(self.memory_bounds.max));
         }
         (sample, limits)
-    }
-}
-
-fn input<'a>(
-    id: u64,
-    (sample, limits): &'a (RawSample, Limits),
-    policy: &'a Policy,
-) -> WorkloadInput<'a> {
-    WorkloadInput {
-        id: CgroupId(id),
-        sample,
-        limits: *limits,
-        // Memory is short here: what the fast path would raise is not there.
-        memory_served: false,
-        policy,
     }
 }
 

@@ -90,20 +90,13 @@ impl<'d> Lane<'d> {
         (sample, limits)
     }
 
-    /// What was read, for the engine.
+    /// What was read, for the engine; `fast` serves memory.
     pub fn input<'a>(
         &self,
-        (sample, limits): &'a (RawSample, Limits),
+        read: &'a (RawSample, Limits),
         policy: &'a Policy,
     ) -> WorkloadInput<'a> {
-        WorkloadInput {
-            id: self.id,
-            sample,
-            limits: *limits,
-            // By `fast`.
-            memory_served: true,
-            policy,
-        }
+        input(self.id, read, true, policy)
     }
 
     /// Takes the decisions of a tick over.
@@ -117,6 +110,22 @@ impl<'d> Lane<'d> {
     /// The score, at the end.
     pub fn finish(self) -> Tally {
         self.tally
+    }
+}
+
+/// What was read of a workload, for the engine.
+pub fn input<'a>(
+    id: CgroupId,
+    (sample, limits): &'a (RawSample, Limits),
+    memory_served: bool,
+    policy: &'a Policy,
+) -> WorkloadInput<'a> {
+    WorkloadInput {
+        id,
+        sample,
+        limits: *limits,
+        memory_served,
+        policy,
     }
 }
 

@@ -14,7 +14,7 @@ use super::score::Tally;
 use fast::Fast;
 pub use knobs::{KNOBS, Knobs, STANDARD};
 use lane::Lane;
-pub(super) use lane::{apply, bytes, cpu_limits};
+pub(super) use lane::{apply, bytes, cpu_limits, input};
 pub(super) use world::{at, node};
 
 /// Ticks between two words to `progress`.
