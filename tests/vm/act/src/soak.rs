@@ -57,15 +57,21 @@ pub fn run(report: &mut Report, minutes: u32) -> Result<()> {
         slot = (slot + 1) % SLOTS;
         if begun.elapsed() >= due {
             due += SAMPLE;
-            let sample = agent.sample(begun.elapsed())?;
-            report.event(&told(&sample));
-            report.record("sample", sample);
+            take(&mut agent, begun.elapsed(), report)?;
         }
         std::thread::sleep(next.saturating_sub(begun.elapsed()));
         next += CHURN;
     }
+    take(&mut agent, begun.elapsed(), report)?;
     report.record("groups", json!({ "made": churn.made(), "prefix": IN }));
     agent.stop()
+}
+
+fn take(agent: &mut Agent, at: Duration, report: &mut Report) -> Result<()> {
+    let sample = agent.sample(at)?;
+    report.event(&told(&sample));
+    report.record("sample", sample);
+    Ok(())
 }
 
 fn told(sample: &Value) -> String {

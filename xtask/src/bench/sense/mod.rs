@@ -5,7 +5,8 @@ mod accuracy;
 mod churn;
 mod cost;
 mod crowd;
-mod machine;
+mod near_quota;
+mod peers;
 mod switch;
 mod table;
 
@@ -15,7 +16,7 @@ use super::parts::{self, Bench, Part};
 use super::{Numbers, programs};
 use crate::step::Steps;
 
-const PARTS: [Part<bool>; 5] = [
+const PARTS: [Part<bool>; 6] = [
     Part {
         name: "accuracy",
         what: "each load for 10 s, counted against the kernel's own accounts",
@@ -41,10 +42,16 @@ const PARTS: [Part<bool>; 5] = [
         run: |release, steps, numbers| churn::run(*release, steps, numbers),
     },
     Part {
-        name: "machine",
-        what: "what needs an emulated machine: peers, and bursts against a quota",
-        subjects: &["llmos-agent", "llmosctl", "vm-peers", "vm-workload"],
-        run: |release, steps, numbers| machine::run(*release, steps, numbers),
+        name: "near_quota",
+        what: "in an emulated machine: bursts against a quota",
+        subjects: &[],
+        run: |_, steps, numbers| near_quota::run(steps, numbers),
+    },
+    Part {
+        name: "peers",
+        what: "in an emulated machine: the agent beside programs like it, in turn",
+        subjects: &["llmos-agent"],
+        run: |release, steps, numbers| peers::run(*release, steps, numbers),
     },
 ];
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Numbers, keep, measuring};
+use super::Numbers;
+use crate::bench::machine::{self, keep, measuring};
 use crate::paths;
 use crate::step::Steps;
 use crate::vm::kernel::KERNELS;
@@ -23,7 +24,12 @@ const SILENCE: Duration = Duration::from_secs(300);
 const MEMORY_MIB: u32 = 1_024;
 
 /// Bursts on each kernel. The headline is the worst kernel's.
+///
+/// # Errors
+/// When the emulator cannot be had or a machine does not reach its end.
 pub fn run(steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
+    machine::get(steps)?;
+    machine::build(&["vm-init", "vm-near-quota", "vm-workload"], steps)?;
     let mut worst: Option<f64> = None;
     let mut all = Vec::new();
     for kernel in KERNELS {

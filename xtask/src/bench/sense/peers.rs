@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Numbers, keep, measuring};
-use crate::bench::machine::{SERIES, kernel};
+use super::Numbers;
+use crate::bench::machine::{self, SERIES, keep, kernel, measuring};
 use crate::step::Steps;
 use crate::vm::{Clock, Job, image, peers};
 use crate::{paths, step};
@@ -24,8 +24,14 @@ const SILENCE: Duration = Duration::from_secs(3_600);
 /// A thousand small processes and the largest peer.
 const MEMORY_MIB: u32 = 4_096;
 
-/// Measures all subjects at each number of cgroups in one boot.
+/// Measures all subjects at each number of cgroups in one boot. What cannot be measured is `null` with
+/// its reason.
+///
+/// # Errors
+/// When the emulator cannot be had or the machine does not reach its end.
 pub fn run(release: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
+    machine::get(steps)?;
+    machine::build(&["vm-init", "vm-peers", "vm-workload"], steps)?;
     let got = peers::get(steps);
     let kernel = kernel()?;
     let counts = COUNTS.map(|count| count.to_string()).join(",");
