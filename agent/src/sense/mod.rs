@@ -3,6 +3,7 @@
 mod controllers;
 mod convert;
 mod files;
+mod finish;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use crate::probes::{
 use convert::Counting;
 use files::Allowance;
 pub use files::FileFacts;
+use finish::Finish;
 use rows::Rows;
 
 /// Seconds between scans of the whole tree while events tell of changes.
@@ -293,6 +295,13 @@ impl Sensor {
             }
         }
 
+        let mut rest = Finish {
+            quota: self.probes.quota.as_ref(),
+            near_quota: &self.near_quota,
+            resident: self.resident.as_mut(),
+            ticks: self.ticks,
+            counted_cpu: self.counted_cpu,
+        };
         let mut gone = Vec::new();
         for known in self.tree.iter_mut() {
             let Some(row) = rows.of(known.id) else {
@@ -309,15 +318,13 @@ impl Sensor {
                 sample.cpu_ns = usage.map(|us| us.saturating_mul(1_000));
                 log_first_problem(known, &problems);
             }
+            rest.finish(known, &mut sample, counting);
             sensed.push(Sensed {
                 id: known.id,
                 first_seen: known.first_seen,
                 sample,
                 limits: convert::limits(row, self.page),
             });
-        }
-        for one in sensed {
-            self.finish(one, counting);
         }
         gone
     }
@@ -344,6 +351,13 @@ impl Sensor {
             reclaim: counting.reclaim && rare.is_some(),
             ..counting
         };
+        let mut rest = Finish {
+            quota: probes.quota.as_ref(),
+            near_quota: &self.near_quota,
+            resident: self.resident.as_mut(),
+            ticks: self.ticks,
+            counted_cpu: self.counted_cpu,
+        };
         let mut gone = Vec::new();
         for known in self.tree.iter_mut() {
             let Outcome::Read(reading) = known.reader.read(&mut self.scratch) else {
@@ -366,6 +380,7 @@ impl Sensor {
                 .copied()
                 .unwrap_or_default();
             convert::add_counters(&mut sample, &cpu, &net, &rare, counting);
+            rest.finish(known, &mut sample, counting);
             sensed.push(Sensed {
                 id: known.id,
                 first_seen: known.first_seen,
@@ -373,33 +388,7 @@ impl Sensor {
                 limits: reading.limits(),
             });
         }
-        for one in sensed {
-            self.finish(one, counting);
-        }
         gone
-    }
-
-    /// What both ways share.
-    fn finish(&mut self, one: &mut Sensed, counting: Counting) {
-        let (id, sample) = (one.id, &mut one.sample);
-        // Two sources of CPU time begin to count at different moments: no rate across the change.
-        if counting.cpu != self.counted_cpu {
-            sample.cpu_ns = None;
-        }
-        if self
-            .probes
-            .quota
-            .as_ref()
-            .is_some_and(|quota| quota.has(id))
-        {
-            sample.near_quota_events = Some(self.near_quota.get(&id).copied().unwrap_or(0));
-        }
-        if sample.memory_current.is_none()
-            && let Some(resident) = &mut self.resident
-            && let Some(known) = self.tree.get(id)
-        {
-            sample.memory_current = resident.of(id, &known.path, self.ticks);
-        }
     }
 
     /// Sets a threshold for each cgroup that has a quota, the inner ones too: theirs throttles all
@@ -417,7 +406,7 @@ impl Sensor {
                 let credit = row.burst_ns as f64 / row.quota_ns.max(1) as f64;
                 let share = self.near_quota_share.min(1.0 - credit).max(0.0);
                 refused = quota.set(id, share).err().or(refused);
-            } else {
+            } else if quota.has(id) {
                 quota.remove(id);
             }
         }
