@@ -4,6 +4,7 @@
 //! - [`unit_of`] says which cgroup is which unit, from the path alone. Pure.
 //! - [`Properties`] is what is held of a unit; [`Original`] is what has to come back.
 //! - [`Manager`] talks to PID 1. Every call ends within a bounded time.
+//! - [`theirs`] is what somebody else has set since.
 //! - [`undo`] gives a unit its originals back and takes our drop-ins away.
 //!
 //! Nothing here decides what a limit should be, and nothing here keeps the originals safe: that is
@@ -15,6 +16,7 @@ mod host;
 mod manager;
 mod original;
 mod property;
+mod theirs;
 mod undo;
 mod unit;
 
@@ -23,5 +25,6 @@ pub use host::Host;
 pub use manager::{Facts, Manager};
 pub use original::Original;
 pub use property::{Properties, Property, UNSET};
+pub use theirs::{near, theirs};
 pub use undo::{Undone, sweep, undo};
 pub use unit::{UnitKind, UnitName, unit_of};

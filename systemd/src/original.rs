@@ -22,6 +22,17 @@ impl Original {
         }
     }
 
+    /// What the unit would have without us where somebody else has set `theirs`; who does so has a drop-in
+    /// for it.
+    #[must_use]
+    pub fn with(&self, theirs: &Properties) -> Self {
+        let mut all = self.clone();
+        for (property, value) in theirs.iter() {
+            all.add(property, value, false);
+        }
+        all
+    }
+
     /// As text of two parts, for a journal.
     #[must_use]
     pub fn to_texts(&self) -> (String, String) {

@@ -43,6 +43,17 @@ impl Property {
         }
     }
 
+    /// The file of the unit's cgroup that systemd writes from it.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::CpuQuota | Self::CpuPeriod => "cpu.max",
+            Self::CpuWeight => "cpu.weight",
+            Self::MemoryHigh => "memory.high",
+            Self::MemoryMax => "memory.max",
+        }
+    }
+
     /// The file that systemd writes when it is set, in the unit's folder of drop-ins.
     pub(crate) fn drop_in(self) -> &'static str {
         match self {

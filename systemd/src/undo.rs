@@ -12,7 +12,7 @@ use crate::unit::UnitName;
 /// What an [`undo`] did.
 #[derive(Debug, Default)]
 pub struct Undone {
-    /// Was anything not as it should be? Then systemd has written the files of the unit's cgroup.
+    /// Was anything set? Then systemd has written the files of the unit's cgroup.
     pub set: bool,
     /// A drop-in that could not be removed, and why. It holds the original value, so it does no
     /// harm before somebody changes the unit's own files, and it is gone at the next boot.
@@ -22,6 +22,7 @@ pub struct Undone {
 /// Sets the originals in one call and removes the drop-ins that came with ours. The caller makes
 /// sure that an original `MemoryMax` is not below use: systemd writes it at once, and the kernel
 /// kills. A unit that is gone needs no values, but its drop-ins would wait for the next of its name.
+/// `anew` sets what is as it should be, too, so that systemd writes the files of the unit's cgroup.
 ///
 /// # Errors
 /// See [`BusError`]; the unit may still have properties of ours then.
@@ -30,12 +31,13 @@ pub fn undo(
     manager: &Manager,
     unit: &UnitName,
     original: &Original,
+    anew: bool,
 ) -> Result<Undone, BusError> {
     let mut undone = Undone::default();
     match manager.values(unit, &original.values.which()) {
         Ok(now) => {
             let differing = original.values.differing_from(&now);
-            if !differing.is_empty() {
+            if anew || !differing.is_empty() {
                 manager.set(unit, &original.values)?;
                 undone.set = true;
             }

@@ -2,13 +2,16 @@
 //!
 //! A line is `CRC32 kind boot inode file path text`, separated by tabs and ended by a newline; the
 //! checksum covers all after the first tab. Tabs, newlines and backslashes inside are escaped. A unit of
-//! systemd that has properties of ours is `CRC32 unit boot inode name path values bare`.
+//! systemd that has properties of ours is `CRC32 unit boot inode name path values bare asked`, where what was
+//! asked for is a list with semicolons.
 
-use llmos_systemd::{Original as UnitValues, UnitName};
+use llmos_systemd::{Original as UnitValues, Properties, UnitName};
 
-/// Version of the format, in the first line. Version 1 had no units.
-pub(super) const VERSION: u32 = 2;
+/// Version of the format, in the first line. Version 1 had no units, version 2 not what was asked for.
+pub(super) const VERSION: u32 = 3;
 const HEADER: &str = "llmos-journal";
+/// Between the calls that a unit's record names.
+const ASKED_GAP: &str = ";";
 
 /// The files that may be restored. A journal that names another file is not believed.
 const FILES: [&str; 5] = [
@@ -42,6 +45,9 @@ pub struct UnitOriginal {
     pub(super) path: String,
     /// What it had before.
     pub original: UnitValues,
+    /// What systemd was asked for in the last calls, the newest last; none where an older LLMOS noted it,
+    /// which did not say.
+    pub(super) asked: Option<Vec<Properties>>,
 }
 
 impl UnitOriginal {
@@ -83,13 +89,20 @@ impl Record {
             Self::Done(key) => format!("done\t{}\t{}", key.inode, escape(&key.file)),
             Self::Unit(name, unit) => {
                 let (values, bare) = unit.original.to_texts();
-                format!(
+                let known = format!(
                     "unit\t{}\t{}\t{}\t{}\t{values}\t{bare}",
                     escape(&unit.boot),
                     unit.inode,
                     escape(name.as_str()),
                     escape(&unit.path),
-                )
+                );
+                match &unit.asked {
+                    Some(asked) => {
+                        let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
+                        format!("{known}\t{}", asked.join(ASKED_GAP))
+                    }
+                    None => known,
+                }
             }
             Self::UnitDone(name) => format!("unit-done\t{}", escape(name.as_str())),
         };
@@ -113,12 +126,17 @@ impl Record {
                 Ok(Self::Original(key(inode, file)?, original))
             }
             ["done", inode, file] => Ok(Self::Done(key(inode, file)?)),
-            ["unit", boot, inode, name, path, values, bare] => {
+            ["unit", boot, inode, name, path, values, bare, ref rest @ ..] if rest.len() <= 1 => {
+                let asked = rest.first().map(|asked| {
+                    let asked = asked.split(ASKED_GAP).filter(|one| !one.is_empty());
+                    asked.map(Properties::parse).collect()
+                });
                 let unit = UnitOriginal {
                     boot: unescape(boot)?,
                     inode: inode.parse().map_err(|_| "bad inode")?,
                     path: safe_path(unescape(path)?)?,
                     original: UnitValues::parse(values, bare)?,
+                    asked: asked.transpose()?,
                 };
                 Ok(Self::Unit(unit_name(name)?, unit))
             }
@@ -212,17 +230,23 @@ mod tests {
             file: "memory.max".into(),
         });
         let name = UnitName::parse("odd\\x2dname.service").unwrap();
-        let unit = Record::Unit(
-            name.clone(),
-            UnitOriginal {
+        let unit = |asked| {
+            let original = UnitValues::parse("CPUWeight=7 MemoryMax=unset", "MemoryMax");
+            let unit = UnitOriginal {
                 boot: "b".into(),
                 inode: 42,
                 path: "a.slice/odd\\x2dname.service".into(),
-                original: UnitValues::parse("CPUWeight=7 MemoryMax=unset", "MemoryMax").unwrap(),
-            },
-        );
+                original: original.unwrap(),
+                asked,
+            };
+            Record::Unit(name.clone(), unit)
+        };
+        let asked = ["CPUWeight=8 MemoryMax=5", "CPUWeight=9 MemoryMax=unset"];
+        let asked = asked.map(|one| Properties::parse(one).unwrap()).to_vec();
+        let units = [None, Some(Vec::new()), Some(asked)].map(unit);
         let header = Record::Header { version: VERSION };
-        for record in [original(), done, header, unit, Record::UnitDone(name)] {
+        let others = [original(), done, header, Record::UnitDone(name.clone())];
+        for record in others.into_iter().chain(units) {
             let line = record.encode();
             assert_eq!(line.matches('\n').count(), 1, "one line each");
             assert_eq!(

@@ -28,6 +28,14 @@ pub(super) struct Store {
     torn: bool,
 }
 
+/// Where a record is before an append returns.
+#[derive(Debug, Clone, Copy)]
+enum Safe {
+    OnDisk,
+    /// In the kernel's memory.
+    InCache,
+}
+
 /// What a journal file holds.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
@@ -117,6 +125,20 @@ impl Store {
         Ok(())
     }
 
+    /// Notes more of a unit that is known. It outlives this process, not the machine's boot, which ends
+    /// what it is about: so it need not reach the disk.
+    pub(super) fn amend_unit(
+        &mut self,
+        name: &UnitName,
+        unit: UnitOriginal,
+    ) -> Result<(), JournalError> {
+        self.write(&[Record::Unit(name.clone(), unit.clone())], Safe::InCache)?;
+        self.units.insert(name.clone(), unit);
+        self.stale += 1;
+        self.tidy();
+        Ok(())
+    }
+
     /// Makes an original safe on disk.
     pub(super) fn remember(&mut self, key: Key, original: Original) -> Result<(), JournalError> {
         self.append(&[Record::Original(key.clone(), original.clone())])?;
@@ -126,7 +148,7 @@ impl Store {
         Ok(())
     }
 
-    /// Marks files and units as restored. Compacts when little of the file still counts.
+    /// Marks files and units as restored.
     pub(super) fn done(&mut self, keys: &[Key], units: &[UnitName]) -> Result<(), JournalError> {
         if keys.is_empty() && units.is_empty() {
             return Ok(());
@@ -152,12 +174,17 @@ impl Store {
             self.units.remove(unit);
             self.stale += 2;
         }
+        self.tidy();
+        Ok(())
+    }
+
+    /// Compacts when little of the file still counts.
+    fn tidy(&mut self) {
         let left = self.live.len() + self.units.len();
         if left == 0 || self.stale > COMPACT_AT.max(2 * left) {
             // All that counts is in the file already; a full disk has no room for a shorter one.
             let _ = self.compact();
         }
-        Ok(())
     }
 
     /// On a full disk: an empty file needs no room and says that nothing is kept. Damage in it goes,
@@ -185,6 +212,10 @@ impl Store {
     }
 
     fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        self.write(records, Safe::OnDisk)
+    }
+
+    fn write(&mut self, records: &[Record], safe: Safe) -> Result<(), JournalError> {
         if self.torn {
             self.compact()?;
         }
@@ -192,7 +223,10 @@ impl Store {
         let written = self
             .file
             .write_all(text.as_bytes())
-            .and_then(|()| self.file.sync_data());
+            .and_then(|()| match safe {
+                Safe::OnDisk => self.file.sync_data(),
+                Safe::InCache => Ok(()),
+            });
         match written {
             Ok(()) => {
                 self.good += text.len() as u64;
@@ -233,8 +267,8 @@ pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Loaded, JournalError> {
         let whole = line.strip_suffix(b"\n");
         match Record::decode(whole.unwrap_or(line)) {
             Ok(Record::Header { version: VERSION }) => {}
-            // What it can say means the same today.
-            Ok(Record::Header { version: 1 }) => old = true,
+            // What they can say means the same today.
+            Ok(Record::Header { version: 1 | 2 }) => old = true,
             Ok(Record::Header { version }) => {
                 return Err(JournalError::Version {
                     path: path.to_owned(),

@@ -5,11 +5,15 @@
 //! originals are not those of the unit are put back once more after the call. Without a bus the files
 //! have to do, and our drop-ins go, so that the next `daemon-reload` brings the originals; the unit stays
 //! in the journal, because until then systemd holds our values.
+//!
+//! What a unit has that it neither had before nor got by one of the calls noted here was set by
+//! somebody else since, and stays.
 
 use std::path::{Path, PathBuf};
 
 use llmos_systemd::{
-    BusError, Host, Manager, Original as UnitValues, Property, UNSET, UnitName, sweep, undo,
+    BusError, Host, Manager, Original as UnitValues, Properties, Property, UNSET, UnitName, sweep,
+    theirs, undo,
 };
 
 use super::record::{Key, Original, UnitOriginal};
@@ -18,6 +22,10 @@ use super::restore::{Pass, put_back};
 use super::{Journal, JournalError};
 use crate::dir::{CgroupRef, Dir};
 use crate::write::in_use;
+
+/// Calls to systemd that are noted of a unit: each sets all of its properties, so that older ones count
+/// for nothing, but for those that were not answered yet.
+const LONGEST_ASKED: usize = 4;
 
 /// systemd, asked for the first time when a unit needs it.
 pub(super) struct Systemd<'a> {
@@ -34,36 +42,53 @@ impl<'a> Systemd<'a> {
         }
     }
 
-    /// Was anything set? Also what people should know.
+    /// What somebody else has set of a unit since it was noted, as far as that can be told.
+    fn theirs(&mut self, name: &UnitName, unit: &UnitOriginal) -> Result<Properties, BusError> {
+        let Some(asked) = &unit.asked else {
+            return Ok(Properties::default());
+        };
+        let now = self.call(|_, manager| manager.values(name, &unit.original.values.which()));
+        match now {
+            Ok(now) => Ok(theirs(&unit.original, asked, &now)),
+            Err(BusError::NoSuchUnit(_)) => Ok(Properties::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Was anything set? Also what people should know. `anew` sets all in any case.
     fn undo(
         &mut self,
         name: &UnitName,
         original: &UnitValues,
+        anew: bool,
     ) -> Result<(bool, Option<String>), BusError> {
+        let undone = self.call(|host, manager| undo(host, manager, name, original, anew))?;
+        let left = undone.left.map(|(path, why)| {
+            format!(
+                "{} stays until the next boot, with the original value: {why}",
+                path.display()
+            )
+        });
+        Ok((undone.set, left))
+    }
+
+    fn call<T>(
+        &mut self,
+        one: impl FnOnce(&Host, &Manager) -> Result<T, BusError>,
+    ) -> Result<T, BusError> {
         let manager = self
             .manager
             .get_or_insert_with(|| Manager::connect(self.host));
-        let undone = match manager {
-            Ok(manager) => undo(self.host, manager, name, original),
+        let done = match manager {
+            Ok(manager) => one(self.host, manager),
             Err(error) => Err(error.clone()),
         };
-        match undone {
-            Ok(undone) => {
-                let left = undone.left.map(|(path, why)| {
-                    format!(
-                        "{} stays until the next boot, with the original value: {why}",
-                        path.display()
-                    )
-                });
-                Ok((undone.set, left))
-            }
-            Err(error) => {
-                if error.is_of_the_bus() {
-                    self.manager = Some(Err(error.clone()));
-                }
-                Err(error)
-            }
+        if let Err(error) = &done
+            && error.is_of_the_bus()
+        {
+            self.manager = Some(Err(error.clone()));
         }
+        done
     }
 }
 
@@ -86,21 +111,34 @@ impl Pass {
             return;
         }
         let path = root.join(&unit.path);
+        // Without an answer the undo fails as well.
+        let theirs = systemd.theirs(name, unit).unwrap_or_default();
+        let original = unit.original.with(&theirs);
         let max = unit.original.values.get(Property::MemoryMax);
-        if let (Some(dir), Some(limit)) = (now_there(&path), max.filter(|max| *max != UNSET))
+        let falls = max.filter(|max| *max != UNSET && theirs.get(Property::MemoryMax).is_none());
+        if let (Some(dir), Some(limit)) = (now_there(&path), falls)
             && let Err(reason) = self.make_room(&dir, limit)
         {
             self.done.report.failed.push((shown(), reason));
             return;
         }
-        match systemd.undo(name, &unit.original) {
+        // The files hold their originals by now, where they should hold what others have set.
+        match systemd.undo(name, &original, !theirs.is_empty()) {
             Ok((set, note)) => {
                 self.done.report.written += usize::from(set);
                 self.done.report.units.push(name.to_string());
                 self.done.report.notes.extend(note);
                 self.done.units.push(name.clone());
+                for (property, _) in theirs.iter() {
+                    let property = shown().join(property.name());
+                    let skipped = (property, Skip::SetByOthers);
+                    self.done.report.skipped.push(skipped);
+                }
                 if set && let Ok(Some(dir)) = Dir::open(&path, unit.inode) {
-                    self.once_more(&dir, files);
+                    let is_theirs = |file: &str| theirs.iter().any(|(one, _)| one.file() == file);
+                    let ours = files.iter().copied();
+                    let ours: Vec<_> = ours.filter(|(key, _)| !is_theirs(&key.file)).collect();
+                    self.once_more(&dir, &ours);
                 }
             }
             Err(error) => {
@@ -168,6 +206,27 @@ impl Journal {
         (unit.boot == self.boot).then_some(unit)
     }
 
+    /// Notes what systemd is about to be asked for; of a unit that is noted.
+    pub(crate) fn note_asked(
+        &mut self,
+        name: &UnitName,
+        asked: &Properties,
+    ) -> Result<(), JournalError> {
+        let Some(mut unit) = self.unit(name).cloned() else {
+            return Ok(());
+        };
+        let Some(calls) = &mut unit.asked else {
+            return Ok(());
+        };
+        if asked.is_empty() || calls.last() == Some(asked) {
+            return Ok(());
+        }
+        calls.push(asked.clone());
+        let old = calls.len().saturating_sub(LONGEST_ASKED);
+        calls.drain(..old);
+        self.store.amend_unit(name, unit)
+    }
+
     /// Notes what a unit was; before the first call that sets anything of it.
     pub(crate) fn keep_unit(
         &mut self,
@@ -175,7 +234,9 @@ impl Journal {
         name: UnitName,
         original: UnitValues,
     ) -> Result<(), JournalError> {
+        let known = self.unit(&name);
         let unit = UnitOriginal {
+            asked: known.map_or_else(|| Some(Vec::new()), |known| known.asked.clone()),
             boot: self.boot.clone(),
             inode: cgroup.id,
             path: cgroup.path.to_owned(),

@@ -125,6 +125,16 @@ impl LimitWriter {
         self.journal.keep_unit(cgroup, name, original)
     }
 
+    /// Notes what systemd is about to be asked for, so that who restores in our place leaves what others
+    /// have set. To be called after [`LimitWriter::keep_unit`] and before the call.
+    ///
+    /// # Errors
+    /// When the limits were taken over, or the journal cannot be written.
+    pub fn note_asked(&mut self, name: &UnitName, asked: &Properties) -> Result<(), JournalError> {
+        self.journal.check_fence()?;
+        self.journal.note_asked(name, asked)
+    }
+
     /// The unit has nothing of ours any more.
     ///
     /// # Errors

@@ -221,12 +221,12 @@ fn without_a_journal_there_is_nothing_to_restore() {
 fn a_newer_format_is_refused() {
     let tree = Tree::new();
     drop(tree.journal());
-    let body = "llmos-journal\t3";
+    let body = "llmos-journal\t4";
     let line = format!("{:08x}\t{body}\n", crc32fast::hash(body.as_bytes()));
     fs::write(tree.state().join("journal"), line).unwrap();
     let error = Journal::open(&tree.state()).unwrap_err().to_string();
     assert!(
-        error.ends_with("journal has format version 3, expected 2"),
+        error.ends_with("journal has format version 4, expected 3"),
         "{error}"
     );
 }

@@ -4,10 +4,10 @@
 use std::fs;
 use std::time::Duration;
 
-use llmos_cgroupfs::{Journal, LimitWriter, WritePermit, restore_all_on};
+use llmos_cgroupfs::{Journal, LimitWriter, Skip, WritePermit, restore_all_on};
 use llmos_engine::decide::Knob;
 use llmos_engine::policy::Mode;
-use llmos_systemd::{Host, Manager, Original, Properties, UNSET, UnitName};
+use llmos_systemd::{Host, Manager, Original, Properties, Property, UNSET, UnitName};
 use llmos_systemd_stand_in::StandIn;
 
 use crate::support::{Tree, cgroup};
@@ -61,9 +61,17 @@ impl Machine {
         }
         writer.keep_unit(batch, name(), original).unwrap();
         writer.expect(self.id, &facts.values);
+        writer.note_asked(&name(), &ours).unwrap();
         manager.set(&name(), &ours).unwrap();
         writer.expect(self.id, &ours);
         ours
+    }
+
+    /// `systemctl set-property` by somebody else.
+    fn set_quota(&self, us_per_s: u64) {
+        let quota = Properties::from_iter([(Property::CpuQuota, us_per_s)]);
+        let manager = Manager::connect(&self.host).unwrap();
+        manager.set(&name(), &quota).unwrap();
     }
 
     fn is_as_it_was(&self) -> bool {
@@ -106,6 +114,76 @@ fn limits_survive_a_daemon_reload_and_a_dead_agent_leaves_none() {
         "and a reload brings nothing of ours"
     );
     assert!(machine.tree.journal().is_empty());
+}
+
+#[test]
+fn what_somebody_sets_of_a_unit_while_no_agent_answers_stays() {
+    let machine = Machine::new();
+    let mut writer = machine.writer();
+    machine.hold(&mut writer);
+    machine.set_quota(200_000);
+    drop(writer);
+    let report = restore_all_on(&machine.tree.state(), &machine.tree.root(), &machine.host);
+    let report = report.unwrap();
+    assert!(report.failed.is_empty(), "{report:?}");
+    let skipped = "batch.service/CPUQuotaPerSecUSec".into();
+    assert_eq!(report.skipped, [(skipped, Skip::SetByOthers)]);
+    assert_eq!(machine.systemd.value(UNIT, "CPUQuotaPerSecUSec"), 200_000);
+    assert_eq!(machine.systemd.value(UNIT, "MemoryMax"), UNSET);
+    assert_eq!(machine.systemd.drop_ins(UNIT), ["50-CPUQuota.conf"]);
+    let quota = machine.tree.text(&format!("{PATH}/cpu.max"));
+    assert_eq!(quota, "20000 100000\n", "its file, too");
+    assert_eq!(machine.tree.text(&format!("{PATH}/memory.max")), "max\n");
+    assert!(machine.tree.journal().is_empty());
+}
+
+#[test]
+fn calls_are_noted_in_bounded_room_and_only_the_last_ones_count() {
+    let call = |quota| Properties::from_iter([(Property::CpuQuota, quota)]);
+    // One of the last is ours, one long ago is what somebody else may mean.
+    for (quota, left) in [(300_000 + 10_000 * 1_998, UNSET), (300_000, 300_000)] {
+        let machine = Machine::new();
+        let mut writer = machine.writer();
+        machine.hold(&mut writer);
+        for step in 0..2_000 {
+            let asked = call(300_000 + 10_000 * step);
+            writer.note_asked(&name(), &asked).unwrap();
+        }
+        let bytes = fs::metadata(machine.tree.state().join("journal")).unwrap();
+        assert!(bytes.len() < 128 << 10, "{} bytes", bytes.len());
+        machine.set_quota(quota);
+        drop(writer);
+        let report = restore_all_on(&machine.tree.state(), &machine.tree.root(), &machine.host);
+        assert!(report.unwrap().failed.is_empty());
+        let now = machine.systemd.value(UNIT, "CPUQuotaPerSecUSec");
+        assert_eq!(now, left, "{quota}");
+    }
+}
+
+#[test]
+fn a_journal_that_does_not_say_what_was_asked_for_gives_all_back() {
+    let machine = Machine::new();
+    let mut writer = machine.writer();
+    machine.hold(&mut writer);
+    machine.set_quota(200_000);
+    drop(writer);
+    let path = machine.tree.state().join("journal");
+    let text = fs::read_to_string(&path).unwrap();
+    let older = text.lines().map(|line| {
+        let body = line.split_once('\t').unwrap().1;
+        let body = match body.split('\t').next() {
+            Some("llmos-journal") => "llmos-journal\t2",
+            Some("unit") => body.rsplit_once('\t').unwrap().0,
+            _ => body,
+        };
+        format!("{:08x}\t{body}\n", crc32fast::hash(body.as_bytes()))
+    });
+    let older: String = older.collect();
+    fs::write(&path, older).unwrap();
+    let report = restore_all_on(&machine.tree.state(), &machine.tree.root(), &machine.host);
+    let report = report.unwrap();
+    assert!(report.damage.is_empty(), "{report:?}");
+    assert!(machine.is_as_it_was());
 }
 
 #[test]

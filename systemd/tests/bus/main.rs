@@ -88,16 +88,19 @@ fn an_undo_leaves_values_and_drop_ins_as_they_were() {
     let original = original(&manager);
     manager.set(&unit(), &ours()).unwrap();
     assert_eq!(systemd.drop_ins(UNIT).len(), 3);
-    let undone = undo(&host, &manager, &unit(), &original).unwrap();
+    let undone = undo(&host, &manager, &unit(), &original, false).unwrap();
     assert!(undone.set);
     assert_eq!(undone.left, None);
     assert_eq!(systemd.value(UNIT, "MemoryMax"), 99);
     assert_eq!(systemd.value(UNIT, "CPUQuotaPerSecUSec"), UNSET);
     assert_eq!(systemd.drop_ins(UNIT), ["50-MemoryMax.conf"]);
     assert_eq!(systemd.calls().len(), 2);
-    let again = undo(&host, &manager, &unit(), &original).unwrap();
+    let again = undo(&host, &manager, &unit(), &original, false).unwrap();
     assert!(!again.set, "it is as it was: nothing is set");
     assert_eq!(systemd.calls().len(), 2);
+    let anew = undo(&host, &manager, &unit(), &original, true).unwrap();
+    assert!(anew.set, "so that the files are written");
+    assert_eq!(systemd.drop_ins(UNIT), ["50-MemoryMax.conf"]);
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn a_unit_that_is_gone_leaves_no_drop_in_for_the_next_of_its_name() {
     let error = manager.set(&unit(), &ours()).unwrap_err();
     assert_eq!(error, BusError::NoSuchUnit(UNIT.to_owned()));
     assert!(!error.is_of_the_bus());
-    let undone = undo(&host, &manager, &unit(), &original).unwrap();
+    let undone = undo(&host, &manager, &unit(), &original, false).unwrap();
     assert!(!undone.set);
     assert!(systemd.drop_ins(UNIT).is_empty());
 }

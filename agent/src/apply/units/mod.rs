@@ -20,9 +20,8 @@ use llmos_cgroupfs::{CgroupRef, LimitWriter};
 use llmos_engine::decide::Knob;
 use llmos_engine::units::Timestamp;
 use llmos_proto::status::{Component, Health};
-use llmos_systemd::{BusError, Manager, Original, Properties, Property, UnitName};
+use llmos_systemd::{BusError, Manager, Original, Properties, Property, UnitName, near};
 
-use pace::near;
 use unit::{Cgroup, Unit};
 pub use which::Which;
 use worker::{Answer, Job, Offered, Worker};
@@ -315,6 +314,12 @@ impl Units {
             Job::Set { properties, .. } => Some(properties.clone()),
             _ => None,
         };
+        // Who restores in our place has to tell it from what others set.
+        let noted = asked.as_ref().map(|asked| writer.note_asked(name, asked));
+        if let Some(Err(error)) = noted {
+            self.fail(now, name, format!("{name} is not set: {error}"));
+            return;
+        }
         match worker.offer(name, job) {
             Offered::Queued => {
                 unit.under_way = true;

@@ -5,7 +5,7 @@
 //! wait: until systemd has it, a `daemon-reload` would put a limit below use.
 
 use llmos_engine::units::Timestamp;
-use llmos_systemd::{Properties, Property, UNSET};
+use llmos_systemd::{Properties, Property, near};
 
 /// Ticks for which a set has to stand; a lease lasts two.
 const STEADY_TICKS: u32 = 3;
@@ -15,9 +15,6 @@ const EVERY_S: f64 = 10.0;
 const URGENT_S: f64 = 2.0;
 /// Seconds after which a set is told that never stands still.
 const LONGEST_S: f64 = 30.0;
-/// CPU time closer than this is the same, in microseconds a second: systemd keeps quotas in whole percent
-/// of a CPU, rounded up.
-const CPU_STEP_US: u64 = 10_000;
 
 /// What is known of one unit's calls.
 #[derive(Debug, Default)]
@@ -57,18 +54,10 @@ impl Pace {
     }
 }
 
-/// Is all of `want` in `has`, up to systemd's rounding?
-pub(super) fn near(want: &Properties, has: &Properties) -> bool {
-    want.iter().all(|(property, value)| {
-        has.get(property).is_some_and(|now| {
-            let rounds = property == Property::CpuQuota && value != UNSET && now != UNSET;
-            value == now || rounds && value.abs_diff(now) < CPU_STEP_US
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use llmos_systemd::UNSET;
+
     use super::*;
 
     fn at(second: u64) -> Timestamp {
@@ -143,20 +132,5 @@ mod tests {
         assert!(pace.tick(at(2), &memory(300), &memory(200)));
         pace.told(at(2));
         assert!(!pace.tick(at(9), &memory(100), &memory(300)), "a fall does");
-    }
-
-    #[test]
-    fn systemds_rounding_is_no_difference() {
-        assert!(near(&cpu(333_330), &cpu(340_000)));
-        assert!(
-            !near(&cpu(1_200_000), &cpu(1_210_000)),
-            "people may mean it"
-        );
-        assert!(!near(&cpu(333_330), &cpu(350_000)));
-        assert!(!near(&cpu(333_330), &cpu(UNSET)));
-        assert!(near(&cpu(UNSET), &cpu(UNSET)));
-        assert!(!near(&memory(4096), &memory(8192)));
-        assert!(near(&Properties::default(), &cpu(1)), "nothing is wanted");
-        assert!(!near(&cpu(1), &Properties::default()));
     }
 }

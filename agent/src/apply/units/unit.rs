@@ -2,9 +2,9 @@
 
 use llmos_cgroupfs::CgroupRef;
 use llmos_engine::units::Timestamp;
-use llmos_systemd::{Original, Properties};
+use llmos_systemd::{Original, Properties, near};
 
-use super::pace::{Pace, near};
+use super::pace::Pace;
 
 /// Seconds of the first pause after a failure; each further one doubles it.
 const FIRST_PAUSE_S: f64 = 2.0;

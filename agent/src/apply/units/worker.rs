@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 
 use llmos_cgroupfs::FenceView;
 use llmos_systemd::{
-    BusError, Facts, Host, Manager, Original, Properties, Property, UNSET, UnitName, undo,
+    BusError, Facts, Host, Manager, Original, Properties, Property, UNSET, UnitName, near, undo,
 };
-
-use super::pace::near;
 
 /// Jobs that wait; each unit has at most one.
 const LONGEST_QUEUE: usize = 256;
@@ -312,7 +310,7 @@ fn act(host: &Host, manager: &Manager, unit: &UnitName, job: Job) -> Result<Answ
             if fence.check().is_err() {
                 return Ok(Answer::Fenced);
             }
-            let left = undo(host, manager, unit, &original)?.left;
+            let left = undo(host, manager, unit, &original, false)?.left;
             Ok(Answer::Undone(left.map(|(path, why)| {
                 format!("{} stays until the next boot: {why}", path.display())
             })))
