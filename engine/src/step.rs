@@ -6,7 +6,7 @@ use crate::decide::{
     Canaries, Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wait, Wants, promised, room,
 };
 use crate::fast::{Alarm, Look};
-use crate::forecast::{Forecast, Model, Observation, Resource, SeriesForecaster, Standing};
+use crate::forecast::{Forecast, Model, Observation, SeriesForecaster, Standing};
 use crate::policy::{NodePolicy, Policy};
 use crate::sample::{Limits, RawSample, Usage, usage_between};
 use crate::units::{Bytes, CgroupId, Cores, Timestamp};
@@ -306,20 +306,18 @@ impl Engine {
         self.wants.clear();
         for workload in &input.workloads {
             let id = workload.id;
-            let cpu = self.series.forecast(id, Resource::Cpu);
-            let memory = self.series.forecast(id, Resource::Memory);
+            // While its series are in the cache.
+            let [cpu, memory, network] = self.series.told(id);
             let known = self
                 .workloads
                 .entry(id)
                 .or_insert_with(|| Workload::new(workload.sample));
-            (known.cpu, known.memory) = (cpu, memory);
-            // All that is to be told of its series is fetched here, while they are in the cache.
-            known.network = self.series.forecast(id, Resource::Network);
-            let standing = |resource| self.series.standing(id, resource);
+            (known.cpu, known.memory) = (cpu.forecast, memory.forecast);
+            known.network = network.forecast;
             known.standings = Standings {
-                cpu: standing(Resource::Cpu),
-                memory: standing(Resource::Memory),
-                network: standing(Resource::Network),
+                cpu: cpu.standing,
+                memory: memory.standing,
+                network: network.standing,
             };
             let waits = self.canaries.of(id, workload.policy, input.now);
             let (laws, seen) = known.seen(input, workload, (self.tick_s, self.served_in), waits);

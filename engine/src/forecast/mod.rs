@@ -21,7 +21,9 @@ mod window;
 pub use judge::Standing;
 pub use model::{Model, ModelError, OUTPUTS, StateRows};
 pub use numbers::{LAYOUT, Numbers};
-pub use series::{Forecast, Observation, Quantiles, Resource, SeriesForecaster, SeriesKey, Source};
+pub use series::{
+    Forecast, Observation, Quantiles, Resource, SeriesForecaster, SeriesKey, Source, Told,
+};
 
 /// Horizons in ticks, in the order of the outputs.
 pub const HORIZONS: [usize; 2] = [5, 30];

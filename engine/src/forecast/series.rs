@@ -24,6 +24,15 @@ pub enum Resource {
     Network,
 }
 
+/// What is told of one series; nothing while it has had no value.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Told {
+    /// See [`SeriesForecaster::forecast`].
+    pub forecast: Option<Forecast>,
+    /// See [`SeriesForecaster::standing`].
+    pub standing: Option<Standing>,
+}
+
 /// Which series: a workload, and what of it.
 pub type SeriesKey = (CgroupId, Resource);
 
@@ -184,6 +193,22 @@ impl SeriesForecaster {
     #[must_use]
     pub fn standing(&self, id: CgroupId, resource: Resource) -> Option<Standing> {
         self.row(id, resource)?.standing()
+    }
+
+    /// What is told of the series of one workload, by [`Resource`]: all at once costs one search.
+    #[must_use]
+    pub fn told(&self, id: CgroupId) -> [Told; 3] {
+        let mut told = [Told::default(); 3];
+        let keys = (id, Resource::Cpu)..=(id, Resource::Network);
+        for ((_, resource), at) in self.index.range(keys) {
+            if let Some(row) = self.rows.get(*at) {
+                told[*resource as usize] = Told {
+                    forecast: row.said(),
+                    standing: row.standing(),
+                };
+            }
+        }
+        told
     }
 
     /// Series that are alive.

@@ -38,7 +38,7 @@ pub struct Args {
     /// Measure the programs of the dev profile, which are there already
     #[arg(long)]
     dev: bool,
-    /// act: take the programs as they are, without building
+    /// act, sense: take the programs as they are, without building
     #[arg(long)]
     no_build: bool,
     /// forecast, control: traces and recordings, or folders of them
@@ -78,13 +78,14 @@ pub fn run(args: &Args) -> Result<()> {
     let counts = [args.bursts, args.rounds, args.runs, args.minutes];
     let names = [&args.under, &args.case];
     let of_act = counts.iter().any(Option::is_some)
-        || names.iter().any(|names| !names.is_empty())
-        || args.no_build;
+        || names.iter().any(|names| !names.is_empty());
     if args.name != "act" && of_act {
         bail!(
-            "only the bench act takes --bursts, --under, --rounds, --runs, --case, --minutes and \
-             --no-build"
+            "only the bench act takes --bursts, --under, --rounds, --runs, --case and --minutes"
         );
+    }
+    if args.no_build && !["act", "sense"].contains(&args.name.as_str()) {
+        bail!("only the benches act and sense take --no-build");
     }
     match args.name.as_str() {
         "loop" if args.only.is_empty() => {
@@ -93,7 +94,7 @@ pub fn run(args: &Args) -> Result<()> {
             numbers.write("loop")
         }
         "loop" => bail!("the bench loop has no parts"),
-        "sense" => sense::run(!args.dev, &args.only),
+        "sense" => sense::run(!args.dev, !args.no_build, &args.only),
         "forecast" => forecast::run(!args.dev, &args.only, &args.traces, args.model.as_deref()),
         "control" => control::run(!args.dev, &args.only, &args.traces, args.model.as_deref()),
         "act" => act::run(&act::Asked {

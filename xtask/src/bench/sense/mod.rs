@@ -13,7 +13,7 @@ mod table;
 use anyhow::{Result, ensure};
 
 use super::parts::{self, Bench, Part};
-use super::{Numbers, programs};
+use super::{Numbers, machine, programs};
 use crate::step::Steps;
 
 const PARTS: [Part<bool>; 6] = [
@@ -55,8 +55,15 @@ const PARTS: [Part<bool>; 6] = [
     },
 ];
 
+/// Parts that boot machines, and the programs that measure and make load there.
+const IN_MACHINES: [&str; 2] = ["near_quota", "peers"];
+const OF_MACHINES: [&str; 4] = ["vm-init", "vm-near-quota", "vm-peers", "vm-workload"];
+
 /// Runs all parts or some, prints the table and writes the file.
-pub fn run(release: bool, only: &[String]) -> Result<()> {
+///
+/// # Errors
+/// When a part is not known, a program does not build, or a part cannot be measured.
+pub fn run(release: bool, build: bool, only: &[String]) -> Result<()> {
     let bench = Bench {
         name: "sense",
         parts: &PARTS,
@@ -68,6 +75,11 @@ pub fn run(release: bool, only: &[String]) -> Result<()> {
         "kernel programs need root; run this as root"
     );
     let mut steps = Steps::new();
-    programs::build(&parts::subjects(&asked), release, &mut steps)?;
+    if build {
+        programs::build(&parts::subjects(&asked), release, &mut steps)?;
+        if asked.iter().any(|part| IN_MACHINES.contains(&part.name)) {
+            machine::build(&OF_MACHINES, &mut steps)?;
+        }
+    }
     bench.run(&asked, &release, steps)
 }

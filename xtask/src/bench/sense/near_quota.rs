@@ -29,7 +29,6 @@ const MEMORY_MIB: u32 = 1_024;
 /// When the emulator cannot be had or a machine does not reach its end.
 pub fn run(steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
     machine::get(steps)?;
-    machine::build(&["vm-init", "vm-near-quota", "vm-workload"], steps)?;
     let mut worst: Option<f64> = None;
     let mut all = Vec::new();
     for kernel in KERNELS {

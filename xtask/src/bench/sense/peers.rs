@@ -31,7 +31,6 @@ const MEMORY_MIB: u32 = 4_096;
 /// When the emulator cannot be had or the machine does not reach its end.
 pub fn run(release: bool, steps: &mut Steps, numbers: &mut Numbers) -> Result<()> {
     machine::get(steps)?;
-    machine::build(&["vm-init", "vm-peers", "vm-workload"], steps)?;
     let got = peers::get(steps);
     let kernel = kernel()?;
     let counts = COUNTS.map(|count| count.to_string()).join(",");
