@@ -77,12 +77,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let counts = [args.bursts, args.rounds, args.runs, args.minutes];
     let names = [&args.under, &args.case];
-    let of_act = counts.iter().any(Option::is_some)
-        || names.iter().any(|names| !names.is_empty());
+    let of_act = counts.iter().any(Option::is_some) || names.iter().any(|names| !names.is_empty());
     if args.name != "act" && of_act {
-        bail!(
-            "only the bench act takes --bursts, --under, --rounds, --runs, --case and --minutes"
-        );
+        bail!("only the bench act takes --bursts, --under, --rounds, --runs, --case and --minutes");
     }
     if args.no_build && !["act", "sense"].contains(&args.name.as_str()) {
         bail!("only the benches act and sense take --no-build");
