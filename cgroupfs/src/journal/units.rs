@@ -142,7 +142,7 @@ impl Pass {
                 }
             }
             Err(error) => {
-                let left = sweep(systemd.host, name, &unit.original);
+                let left = sweep(systemd.host, name, &original);
                 let next = match left {
                     None => "systemd forgets ours at its next daemon-reload".to_owned(),
                     Some((path, why)) => {
