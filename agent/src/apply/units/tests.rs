@@ -302,41 +302,46 @@ fn what_others_set_becomes_the_original() {
     assert_eq!(machine.systemd.drop_ins(UNIT), ["50-MemoryMax.conf"]);
 }
 
+fn disputed(ticks: u32) -> (Machine, Applier) {
+    let mut machine = Machine::new();
+    let mut applier = machine.start();
+    machine.until(&mut applier, &HALF, |machine| machine.holds(500_000));
+    machine.systemd.set(UNIT, "CPUQuotaPerSecUSec", 1_200_000);
+    (0..ticks).for_each(|_| drop(machine.tick(&mut applier, &HALF)));
+    (machine, applier)
+}
+
+fn theirs_stays(machine: &Machine, when: &str) {
+    assert!(machine.holds(1_200_000), "{when}");
+    assert_eq!(machine.text("cpu.max"), "120000 100000\n", "{when}");
+    machine.systemd.daemon_reload();
+    assert_eq!(machine.text("cpu.max"), "120000 100000\n", "{when}");
+}
+
 #[test]
 fn what_others_set_stays_however_soon_we_stop() {
     for ticks in [0, 1, 2, 3, 8] {
-        let mut machine = Machine::new();
-        let mut applier = machine.start();
-        machine.until(&mut applier, &HALF, |machine| machine.holds(500_000));
-        machine.systemd.set(UNIT, "CPUQuotaPerSecUSec", 1_200_000);
-        for _ in 0..ticks {
-            machine.tick(&mut applier, &HALF);
-        }
+        let (machine, mut applier) = disputed(ticks);
         applier.stop();
-        assert!(machine.holds(1_200_000), "after {ticks} ticks");
-        assert_eq!(machine.text("cpu.max"), "120000 100000\n");
-        // And after the agent's own end of a hold: what systemd has is what lasts.
-        machine.systemd.daemon_reload();
-        assert_eq!(machine.text("cpu.max"), "120000 100000\n");
+        theirs_stays(&machine, &format!("after {ticks} ticks"));
     }
 }
 
 #[test]
 fn what_others_set_outlives_a_crash_however_soon() {
-    for ticks in [0, 1, 3, 8] {
-        let mut machine = Machine::new();
-        let mut applier = machine.start();
-        machine.until(&mut applier, &HALF, |machine| machine.holds(500_000));
-        machine.systemd.set(UNIT, "CPUQuotaPerSecUSec", 1_200_000);
-        for _ in 0..ticks {
-            machine.tick(&mut applier, &HALF);
+    let is_noted = |machine: &Machine| {
+        let journal = fs::read_to_string(machine.state().join("journal")).unwrap();
+        let unit = journal.lines().rfind(|line| line.contains("\tunit\t"));
+        unit.is_some_and(|line| line.contains("1200000"))
+    };
+    for (ticks, noted) in [(0, false), (1, false), (3, false), (8, false), (0, true)] {
+        let (mut machine, mut applier) = disputed(ticks);
+        if noted {
+            machine.until(&mut applier, &HALF, is_noted);
         }
         drop(applier);
         restore_all_on(&machine.state(), &machine.root(), &machine.host()).unwrap();
-        assert!(machine.holds(1_200_000), "after {ticks} ticks");
-        assert_eq!(machine.text("cpu.max"), "120000 100000\n");
-        machine.systemd.daemon_reload();
-        assert_eq!(machine.text("cpu.max"), "120000 100000\n");
+        theirs_stays(&machine, &format!("after {ticks} ticks, noted: {noted}"));
     }
 }
 
