@@ -10,9 +10,11 @@ pub mod decide;
 pub mod fast;
 pub mod forecast;
 pub mod policy;
+mod roster;
 pub mod sample;
 mod step;
 pub mod units;
+mod workload;
 
 pub use step::{
     Engine, NodeFacts, Standings, TickInput, TickReport, WorkloadInput, WorkloadReport,

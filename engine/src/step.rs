@@ -1,15 +1,16 @@
 //! One tick of the whole loop as one function.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::decide::{
-    Canaries, Decision, Laws, Lease, NodeShares, Pool, Score, Seen, Wait, Wants, promised, room,
+    Canaries, Decision, Lease, NodeShares, Pool, Score, Seen, Tick, Wants, promised, room,
 };
-use crate::fast::{Alarm, Look};
 use crate::forecast::{Forecast, Model, Observation, SeriesForecaster, Standing};
 use crate::policy::{NodePolicy, Policy};
+use crate::roster::Roster;
 use crate::sample::{Limits, RawSample, Usage, usage_between};
 use crate::units::{Bytes, CgroupId, Cores, Timestamp};
+use crate::workload::Workload;
 
 /// What the node has to give.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +49,7 @@ pub struct TickInput<'a> {
 }
 
 /// What the tick found for one workload.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct WorkloadReport {
     /// Which cgroup.
     pub id: CgroupId,
@@ -92,8 +93,10 @@ pub struct Engine {
     /// Length of a tick in seconds.
     pub(crate) tick_s: f64,
     series: SeriesForecaster,
-    /// Boxed: a node of the map has room for eleven values and is mostly half empty.
-    pub(crate) workloads: BTreeMap<CgroupId, Box<Workload>>,
+    pub(crate) workloads: Roster,
+    /// Where those of the last input stand among the workloads: each stands there again at the next
+    /// tick, nearly always.
+    places: Vec<usize>,
     /// Those whose quota the fast path has raised.
     pub(crate) lent: BTreeSet<CgroupId>,
     served_in: Option<f64>,
@@ -104,32 +107,10 @@ pub struct Engine {
     shares: NodeShares,
     wants: Vec<Wants>,
     pool: Pool,
-    /// Room for the next report.
+    /// What is found for each workload of the input, in its order.
     reports: Vec<WorkloadReport>,
     /// Ticks that there were.
     ticks: u64,
-}
-
-/// What is remembered of one workload.
-#[derive(Debug)]
-pub(crate) struct Workload {
-    last: RawSample,
-    usage: Usage,
-    pub(crate) laws: Laws,
-    /// What its near-quota events are worth.
-    pub(crate) alarm: Alarm,
-    /// The last near-quota event that raised nothing.
-    pub(crate) look: Option<Look>,
-    /// Length of an enforcement period, where there is one.
-    pub(crate) period_us: Option<u64>,
-    /// Burst credit, in microseconds.
-    pub(crate) burst_us: u64,
-    cpu: Option<Forecast>,
-    memory: Option<Forecast>,
-    network: Option<Forecast>,
-    standings: Standings,
-    /// The last tick in whose input it was.
-    seen: u64,
 }
 
 impl Engine {
@@ -139,7 +120,8 @@ impl Engine {
         Self {
             tick_s,
             series: SeriesForecaster::new(tick_s),
-            workloads: BTreeMap::new(),
+            workloads: Roster::default(),
+            places: Vec::new(),
             lent: BTreeSet::new(),
             served_in: None,
             free: None,
@@ -162,24 +144,25 @@ impl Engine {
     pub fn tick(&mut self, input: TickInput<'_>, model: Option<&mut dyn Model>) -> TickReport {
         self.observe(&input);
         let model_error = self.series.tick(&self.observations, model).err();
-        self.want(&input);
+        let tick = Tick {
+            now: input.now,
+            tick_s: self.tick_s,
+            served_in: self.served_in,
+            node: input.node,
+        };
+        self.want(&tick, &input.workloads);
         let node = (input.node.cpu.0, input.node.memory.0 as f64);
         let known = &self.workloads;
-        let alive = |id| known.contains_key(&id);
+        let alive = |id| known.contains(id);
         self.shares.tick(input.now, node, &self.wants, alive);
-        let mut wants = std::mem::take(&mut self.wants);
-        let mut workloads = std::mem::take(&mut self.reports);
         let free = self.free.map(|free| room(free, input.node.memory));
         let mut left = free.unwrap_or(f64::INFINITY);
-        for (at, (workload, want)) in input.workloads.iter().zip(&mut wants).enumerate() {
-            let report = self.conclude(&input, at, workload, want, left);
-            let promised = promised(&report.decisions, report.usage.memory);
+        for (at, workload) in input.workloads.iter().enumerate() {
+            let promised = self.conclude(&tick, at, workload, left);
             left = (left - promised).max(0.0);
-            workloads.push(report);
         }
-        self.wants = wants;
         TickReport {
-            workloads,
+            workloads: std::mem::take(&mut self.reports),
             model_error: model_error.map(|error| error.to_string()),
         }
     }
@@ -203,8 +186,8 @@ impl Engine {
 
     /// Gives back a report that has been read, so that its memory serves the next one.
     pub fn recycle(&mut self, mut report: TickReport) {
-        for workload in report.workloads.drain(..) {
-            self.pool.recycle(workload.decisions);
+        for workload in &mut report.workloads {
+            self.pool.recycle(std::mem::take(&mut workload.decisions));
         }
         self.reports = report.workloads;
     }
@@ -214,7 +197,7 @@ impl Engine {
     /// it. [`Engine::near_quota`] decides when that is wanted.
     pub fn borrow_cpu(&mut self, now: Timestamp, id: CgroupId, cores: f64) -> Option<Lease> {
         let hold_s = 2.0 * self.tick_s;
-        self.workloads.get(&id)?;
+        self.workloads.get(id)?;
         self.shares.lend_cpu(now, id, hold_s, cores)
     }
 
@@ -222,19 +205,19 @@ impl Engine {
     #[must_use]
     pub fn quota_is_lent(&self, id: CgroupId, now: Timestamp) -> bool {
         self.workloads
-            .get(&id)
+            .get(id)
             .is_some_and(|known| known.alarm.is_raised(now))
     }
 
     /// What the fast path needs of one workload that is remembered.
     pub(crate) fn fast(&mut self, id: CgroupId) -> Option<(&mut Workload, &mut NodeShares)> {
-        Some((self.workloads.get_mut(&id)?, &mut self.shares))
+        Some((self.workloads.get_mut(id)?, &mut self.shares))
     }
 
     /// What happened to a workload under the limits decided here, or would have.
     #[must_use]
     pub fn score(&self, id: CgroupId) -> Option<Score> {
-        Some(self.workloads.get(&id)?.laws.score())
+        Some(self.workloads.get(id)?.laws.score())
     }
 
     /// Workloads that are remembered.
@@ -246,7 +229,7 @@ impl Engine {
     /// Is no workload remembered?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.workloads.is_empty()
+        self.workloads.len() == 0
     }
 
     /// Takes the readings, and forgets the workloads that have none.
@@ -254,25 +237,33 @@ impl Engine {
         self.ticks += 1;
         self.observations.clear();
         self.canaries.begin();
-        for WorkloadInput {
-            id,
-            sample,
-            limits,
-            policy,
-            ..
-        } in &input.workloads
-        {
-            let known = self
-                .workloads
-                .entry(*id)
-                .or_insert_with(|| Workload::new(sample));
+        self.reports
+            .resize_with(input.workloads.len(), WorkloadReport::default);
+        self.places.resize(input.workloads.len(), usize::MAX);
+        let mut live = 0;
+        for (at, workload) in input.workloads.iter().enumerate() {
+            let WorkloadInput {
+                id,
+                sample,
+                limits,
+                policy,
+                ..
+            } = workload;
+            let place = self.workloads.find(*id, self.places[at]);
+            let place = place.unwrap_or_else(|| self.workloads.add(Workload::new(*id, sample)));
+            self.places[at] = place;
+            let known = self.workloads.at(place);
+            self.reports[at].id = *id;
             if known.seen == self.ticks {
+                self.reports[at].usage = self.reports[known.first].usage;
+                self.observations.push(self.observations[known.first]);
                 continue;
             }
-            known.seen = self.ticks;
-            known.usage = usage_between(&known.last, sample);
+            (known.seen, known.first) = (self.ticks, at);
+            live += 1;
+            let usage = &mut self.reports[at].usage;
+            *usage = usage_between(&known.last, sample);
             known.last = **sample;
-            let usage = &known.usage;
             known.period_us = limits.cpu_period_us;
             known.burst_us = limits.cpu_burst_us.unwrap_or(0);
             if usage.throttled_share > Some(policy.cpu_throttle_tolerance) {
@@ -295,111 +286,47 @@ impl Engine {
             });
         }
         self.canaries.settle(input.now);
-        // A walk over all of them costs more than it seems, and nearly always all are there.
-        if self.observations.len() < self.workloads.len() {
-            self.workloads.retain(|_, known| known.seen == self.ticks);
+        if live < self.workloads.len() {
+            self.workloads.retain(|known| known.seen == self.ticks);
+            for (workload, place) in input.workloads.iter().zip(&mut self.places) {
+                *place = self.workloads.find(workload.id, *place).unwrap_or(*place);
+            }
         }
     }
 
     /// What the laws want for each workload of the input, in its order.
-    fn want(&mut self, input: &TickInput<'_>) {
+    fn want(&mut self, tick: &Tick, workloads: &[WorkloadInput<'_>]) {
         self.wants.clear();
-        for workload in &input.workloads {
-            let id = workload.id;
+        for (at, workload) in workloads.iter().enumerate() {
+            let report = &mut self.reports[at];
             // While its series are in the cache.
-            let [cpu, memory, network] = self.series.told(id);
-            let known = self
-                .workloads
-                .entry(id)
-                .or_insert_with(|| Workload::new(workload.sample));
-            (known.cpu, known.memory) = (cpu.forecast, memory.forecast);
-            known.network = network.forecast;
-            known.standings = Standings {
+            let [cpu, memory, network] = self.series.told(at);
+            report.cpu = cpu.forecast;
+            report.memory = memory.forecast;
+            report.network = network.forecast;
+            report.standings = Standings {
                 cpu: cpu.standing,
                 memory: memory.standing,
                 network: network.standing,
             };
-            let waits = self.canaries.of(id, workload.policy, input.now);
-            let (laws, seen) = known.seen(input, workload, (self.tick_s, self.served_in), waits);
+            let mut seen = Seen::new(tick, workload, report);
+            seen.waits = self.canaries.of(seen.id, seen.policy, seen.now);
+            let laws = &mut self.workloads.at(self.places[at]).laws;
             self.wants.push(laws.want(&seen, &mut self.pool));
         }
     }
 
-    /// Decides for one workload of the input.
-    fn conclude(
-        &mut self,
-        input: &TickInput<'_>,
-        at: usize,
-        workload: &WorkloadInput<'_>,
-        wants: &mut Wants,
-        room: f64,
-    ) -> WorkloadReport {
-        let id = workload.id;
-        let known = self
-            .workloads
-            .entry(id)
-            .or_insert_with(|| Workload::new(workload.sample));
-        let waits = self.canaries.of(id, workload.policy, input.now);
-        let (laws, mut seen) = known.seen(input, workload, (self.tick_s, self.served_in), waits);
+    /// Decides for one workload of the input. Bytes that its limits promise beyond what is in use.
+    fn conclude(&mut self, tick: &Tick, at: usize, workload: &WorkloadInput<'_>, room: f64) -> f64 {
+        let report = &mut self.reports[at];
+        let mut seen = Seen::new(tick, workload, report);
+        seen.waits = self.canaries.of(seen.id, seen.policy, seen.now);
         seen.room = room;
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
-        let decisions = laws.settle(&seen, wants, shares, &mut self.pool);
-        WorkloadReport {
-            id,
-            usage: known.usage,
-            cpu: known.cpu,
-            memory: known.memory,
-            network: known.network,
-            standings: known.standings,
-            decisions,
-        }
-    }
-}
-
-impl Workload {
-    /// A workload from its first reading, which gives gauges but no rates.
-    fn new(sample: &RawSample) -> Box<Self> {
-        Box::new(Self {
-            last: *sample,
-            usage: usage_between(sample, sample),
-            laws: Laws::default(),
-            alarm: Alarm::default(),
-            look: None,
-            period_us: None,
-            burst_us: 0,
-            cpu: None,
-            memory: None,
-            network: None,
-            standings: Standings::default(),
-            seen: 0,
-        })
-    }
-
-    /// Its laws, and what they see.
-    fn seen<'a>(
-        &'a mut self,
-        input: &'a TickInput<'_>,
-        workload: &'a WorkloadInput<'_>,
-        (tick_s, served_in): (f64, Option<f64>),
-        waits: Option<Wait>,
-    ) -> (&'a mut Laws, Seen<'a>) {
-        let seen = Seen {
-            id: workload.id,
-            now: input.now,
-            tick_s,
-            usage: &self.usage,
-            cpu: self.cpu.as_ref(),
-            memory: self.memory.as_ref(),
-            limits: workload.limits,
-            node_cpu: input.node.cpu,
-            node_memory: input.node.memory,
-            room: f64::INFINITY,
-            served_in,
-            memory_served: workload.memory_served,
-            waits,
-            policy: workload.policy,
-        };
-        (&mut self.laws, seen)
+        let laws = &mut self.workloads.at(self.places[at]).laws;
+        let decisions = laws.settle(&seen, &mut self.wants[at], shares, &mut self.pool);
+        report.decisions = decisions;
+        promised(&report.decisions, report.usage.memory)
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Timestamp(pub u64);
 
 /// Identity of a cgroup: the inode of its directory, which is what the kernel calls its id.
 /// Never reused while the machine is up, unlike a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct CgroupId(pub u64);
 
 impl Timestamp {

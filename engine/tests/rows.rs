@@ -7,15 +7,17 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::{NODE, SECOND, UNLIMITED};
 use llmos_engine::forecast::expert::Expert;
 use llmos_engine::forecast::{
-    Model, ModelError, OUTPUTS, Observation, Resource, SeriesForecaster, Source, StateRows,
+    Model, ModelError, OUTPUTS, Observation, Resource, SeriesForecaster, Source, StateRows, Told,
     features,
 };
 use llmos_engine::policy::Policy;
-use llmos_engine::sample::RawSample;
-use llmos_engine::units::{CgroupId, Timestamp};
+use llmos_engine::sample::{Limits, RawSample};
+use llmos_engine::units::{Bytes, CgroupId, Cores, Timestamp};
 use llmos_engine::{Engine, TickInput, WorkloadInput};
 
 /// Counts its steps per row in the row's state and answers with one and a hundred-thousandth of
@@ -228,6 +230,91 @@ fn a_workload_that_is_gone_leaves_nothing_behind() {
     assert_eq!(tick(1, &[3, 1, 2]), 3);
     assert_eq!(tick(2, &[2]), 1);
     assert_eq!(tick(3, &[]), 0);
+}
+
+/// One tick of an engine with these workloads, each with a wave of its own; the third has network
+/// traffic from the tenth tick on.
+fn waves(engine: &mut Engine, policy: &Policy, tick: u64, ids: &[u64]) -> BTreeMap<u64, String> {
+    let now = Timestamp(tick * SECOND);
+    let sample = |id: &u64| RawSample {
+        at: now,
+        cpu_ns: Some(tick * id * SECOND / 10 + (tick * 7919 * id) % SECOND),
+        memory_current: Some(Bytes((id << 24) + (((tick * id) % 13) << 20))),
+        rx_bytes: Some(if *id == 3 && tick > 10 {
+            tick * 1000
+        } else {
+            0
+        }),
+        tx_bytes: Some(0),
+        ..Default::default()
+    };
+    let samples: Vec<_> = ids.iter().map(sample).collect();
+    let workload = |(id, sample)| WorkloadInput {
+        id: CgroupId(id),
+        sample,
+        limits: Limits {
+            cpu: Some(Cores(f64::INFINITY)),
+            memory_high: Some(Bytes(u64::MAX)),
+            ..UNLIMITED
+        },
+        memory_served: false,
+        policy,
+    };
+    let workloads = ids.iter().copied().zip(&samples).map(workload).collect();
+    let node = NODE;
+    let input = TickInput {
+        now,
+        node,
+        workloads,
+    };
+    let report = engine.tick(input, None);
+    let found = report.workloads.iter();
+    let found = found.map(|found| (found.id.0, format!("{found:?}")));
+    let found = found.collect();
+    engine.recycle(report);
+    found
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_the_order_of_the_input() {
+    let policy = Policy::default();
+    let (mut straight, mut turned) = (Engine::new(1.0), Engine::new(1.0));
+    for tick in 1..=60 {
+        // Workload `id` is away every now and then; what it was is forgotten.
+        let here = |id: &u64| !(tick + id).is_multiple_of(17);
+        let ids: Vec<u64> = (1..=9).filter(here).collect();
+        let mut others = ids.clone();
+        match tick % 4 {
+            0 => others.reverse(),
+            1 => others.rotate_left(2),
+            _ => {}
+        }
+        assert_eq!(
+            waves(&mut straight, &policy, tick, &ids),
+            waves(&mut turned, &policy, tick, &others),
+            "tick {tick}"
+        );
+        assert_eq!(turned.len(), ids.len());
+    }
+}
+
+#[test]
+fn a_workload_that_is_there_twice_counts_once() {
+    let mut series = SeriesForecaster::new(1.0);
+    for (tick, network) in [None, Some(0.0), Some(5.0), Some(7.0)]
+        .into_iter()
+        .enumerate()
+    {
+        let one = Observation {
+            network,
+            ..seen(1, 1.0)
+        };
+        series.tick(&[one, one], None).expect("no model, no error");
+        assert_eq!(series.len(), if tick < 2 { 1 } else { 2 });
+        assert_eq!(series.told(0), series.told(1));
+        assert!(series.told(0)[0].forecast.is_some());
+    }
+    assert_eq!(series.told(2), [Told::default(); 3], "there is no third");
 }
 
 #[test]

@@ -70,7 +70,7 @@ pub struct CpuInput<'a> {
 /// What the law remembers of one workload.
 #[derive(Debug, Clone)]
 pub struct CpuState {
-    peak: PeakWindow,
+    peak: PeakWindow<PEAK_TICKS>,
     guard: Guard,
     applied: Applied,
     feedback: Feedback,
@@ -144,7 +144,7 @@ impl CpuWant {
 impl Default for CpuState {
     fn default() -> Self {
         Self {
-            peak: PeakWindow::new(PEAK_TICKS),
+            peak: PeakWindow::default(),
             guard: Guard::default(),
             applied: Applied::default(),
             feedback: Feedback::default(),

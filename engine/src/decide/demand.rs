@@ -16,9 +16,9 @@ pub(super) struct Span {
 
 /// The higher of the forecast peak at quantile `q` and the recent peak, in the unit of the series, with
 /// the reasons.
-pub(super) fn demand(
+pub(super) fn demand<const N: usize>(
     now: Timestamp,
-    recent: &PeakWindow,
+    recent: &PeakWindow<N>,
     forecast: Option<&Forecast>,
     Span { horizon, past }: Span,
     q: f64,

@@ -11,9 +11,21 @@ use crate::forecast::Forecast;
 use crate::policy::Policy;
 use crate::sample::{Limits, Usage};
 use crate::units::{Bytes, CgroupId, Cores, Timestamp};
+use crate::{NodeFacts, WorkloadInput, WorkloadReport};
 
 /// The kernel's weight of a group to which nobody gave one.
 const DEFAULT_WEIGHT: u64 = 100;
+
+/// What is the same for all workloads at one tick.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tick {
+    pub now: Timestamp,
+    /// Length of a tick in seconds.
+    pub tick_s: f64,
+    /// Seconds in which the fast path raises quotas between two ticks, if it does.
+    pub served_in: Option<f64>,
+    pub node: NodeFacts,
+}
 
 /// What the laws see of one workload at one tick.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +69,28 @@ pub(crate) struct Laws {
     score: Score,
 }
 
-impl Seen<'_> {
+impl<'a> Seen<'a> {
+    /// What the tick has found of one workload so far, with all the room there is and nobody to wait
+    /// for.
+    pub fn new(tick: &Tick, workload: &WorkloadInput<'a>, found: &'a WorkloadReport) -> Self {
+        Self {
+            id: workload.id,
+            now: tick.now,
+            tick_s: tick.tick_s,
+            usage: &found.usage,
+            cpu: found.cpu.as_ref(),
+            memory: found.memory.as_ref(),
+            limits: workload.limits,
+            node_cpu: tick.node.cpu,
+            node_memory: tick.node.memory,
+            room: f64::INFINITY,
+            served_in: tick.served_in,
+            memory_served: workload.memory_served,
+            waits: None,
+            policy: workload.policy,
+        }
+    }
+
     fn cpu_input(&self) -> CpuInput<'_> {
         CpuInput {
             workload: self.id,

@@ -31,7 +31,7 @@ pub(crate) use canary::Canaries;
 pub use canary::Wait;
 pub use cpu::{CpuInput, CpuState, CpuWant};
 pub use decision::{Action, Decision, Knob, Reason};
-pub(crate) use laws::{Laws, Seen, Wants};
+pub(crate) use laws::{Laws, Seen, Tick, Wants};
 pub use memory::{MemoryInput, MemoryState, MemoryTargets, MemoryWant};
 pub(crate) use memory::{promised, room};
 pub use node::{NodeShares, Share};

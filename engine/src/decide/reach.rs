@@ -19,6 +19,9 @@ const ENOUGH: usize = 32;
 /// What the peak keeps from tick to tick: half of it in 1,386 ticks.
 const FADING: f64 = 0.9995;
 
+/// Costs that are compared at a time.
+const LANES: usize = 8;
+
 /// What is remembered of one workload. Amounts are in cores.
 #[derive(Debug, Clone)]
 pub(super) struct Reach {
@@ -96,17 +99,9 @@ impl Reach {
         }
         let expected = self.expected.filter(|_| self.len >= ENOUGH)?;
         let each = price * self.peak / self.len as f64;
-        let sorted = &self.sorted[..self.len];
-        let mut least = (f64::INFINITY, 0);
-        for (at, beyond) in sorted.iter().enumerate() {
-            let cost = f64::from(*beyond) + each * (self.len - 1 - at) as f64;
-            if cost <= least.0 {
-                least = (cost, at);
-            }
-        }
-        let (_, at) = least;
+        let at = cheapest(&self.sorted[..self.len], each);
         Some(Worth {
-            limit: (expected + f64::from(sorted[at])).max(0.0),
+            limit: (expected + f64::from(self.sorted[at])).max(0.0),
             covered: (at + 1) as f64 / self.len as f64,
             ticks: self.len,
         })
@@ -114,18 +109,42 @@ impl Reach {
 
     fn push(&mut self, beyond: f32) {
         if self.len == TICKS {
-            let leaving = self.ring[self.next];
-            let at = self.sorted.partition_point(|known| *known < leaving);
+            let at = below(&self.sorted, self.ring[self.next]);
             self.sorted.copy_within(at + 1.., at);
             self.len -= 1;
         }
-        let at = self.sorted[..self.len].partition_point(|known| *known < beyond);
+        let at = below(&self.sorted[..self.len], beyond);
         self.sorted.copy_within(at..self.len, at + 1);
         self.sorted[at] = beyond;
         self.ring[self.next] = beyond;
         self.next = (self.next + 1) % TICKS;
         self.len += 1;
     }
+}
+
+/// How many of the values are below this one. Counting all of them has no branch that could be guessed
+/// wrong, and is done many at a time.
+fn below(values: &[f32], value: f32) -> usize {
+    values.iter().map(|known| usize::from(*known < value)).sum()
+}
+
+/// The place of the value of least cost, when each that is above it costs `each`; the highest of equals.
+fn cheapest(sorted: &[f32], each: f64) -> usize {
+    let last = sorted.len().saturating_sub(1);
+    let cost = |at: usize| f64::from(sorted[at]) + each * (last - at) as f64;
+    // In lanes, so that no step waits for the one before.
+    let mut least = [f64::INFINITY; LANES];
+    for from in (0..sorted.len()).step_by(LANES) {
+        for (lane, least) in least.iter_mut().enumerate() {
+            let cost = cost((from + lane).min(last));
+            *least = if cost < *least { cost } else { *least };
+        }
+    }
+    let least = least.into_iter().fold(f64::INFINITY, f64::min);
+    (0..sorted.len())
+        .rev()
+        .find(|at| cost(*at) <= least)
+        .unwrap_or(last)
 }
 
 /// Room above the expected use to catch up with `waiting` cores' worth of work, in cores. Catching
@@ -190,6 +209,21 @@ mod tests {
                 .iter()
                 .all(|beyond| (beyond - 1.0).abs() < 1e-6)
         );
+    }
+
+    #[test]
+    fn the_cheapest_is_that_of_a_plain_scan_and_the_highest_of_equals() {
+        let noise = |at: usize| ((at * 7919) % 1009) as f32 / 100.0;
+        for len in 1..=TICKS {
+            let mut sorted: Vec<f32> = (0..len).map(noise).collect();
+            sorted.sort_unstable_by(f32::total_cmp);
+            for each in [0.0, 0.01, 0.1, 1.0, 1e9] {
+                let cost = |at: &usize| f64::from(sorted[*at]) + each * (len - 1 - at) as f64;
+                let scan = (0..len).rev().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+                assert_eq!(Some(cheapest(&sorted, each)), scan, "{len} {each}");
+            }
+        }
+        assert_eq!(cheapest(&[1.0; 9], 0.0), 8);
     }
 
     #[test]

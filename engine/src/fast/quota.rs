@@ -207,7 +207,7 @@ impl Engine {
     pub fn next_lease_end(&self) -> Option<Timestamp> {
         self.lent
             .iter()
-            .filter_map(|id| self.workloads.get(id)?.alarm.raised_until())
+            .filter_map(|id| self.workloads.get(*id)?.alarm.raised_until())
             .min()
     }
 
@@ -217,7 +217,7 @@ impl Engine {
         let mut ended = Vec::new();
         let workloads = &mut self.workloads;
         self.lent.retain(|id| {
-            let Some(workload) = workloads.get_mut(id) else {
+            let Some(workload) = workloads.get_mut(*id) else {
                 return false;
             };
             if workload.alarm.is_raised(now) {

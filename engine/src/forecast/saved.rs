@@ -74,6 +74,7 @@ impl SeriesForecaster {
             row.model_steps = 0;
             state.iter_mut().for_each(|part| part.fill(0.0));
         }
+        self.places.clear();
         self.index.insert(key, self.rows.len());
         grow(&mut self.rows, 1);
         self.rows.push(row);

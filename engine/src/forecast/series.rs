@@ -33,6 +33,13 @@ pub struct Told {
     pub standing: Option<Standing>,
 }
 
+/// Where the rows of a workload are, by [`Resource`]; `None` for a series that is not alive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    id: CgroupId,
+    rows: [Option<usize>; Resource::ALL.len()],
+}
+
 /// Which series: a workload, and what of it.
 pub type SeriesKey = (CgroupId, Resource);
 
@@ -76,6 +83,9 @@ pub struct SeriesForecaster {
     pub(super) tick_s: f64,
     pub(super) rows: Vec<Row>,
     pub(super) index: BTreeMap<SeriesKey, usize>,
+    /// Where the rows of each workload of the last observations are: they are looked for only where
+    /// another workload stood there at the last tick. Empty when rows have come otherwise.
+    pub(super) places: Vec<Places>,
     pub(super) model_name: String,
     pub(super) state: StateRows,
     features: Vec<f32>,
@@ -132,6 +142,7 @@ impl SeriesForecaster {
             tick_s,
             rows: Vec::new(),
             index: BTreeMap::new(),
+            places: Vec::new(),
             model_name: String::new(),
             state: StateRows::default(),
             features: Vec::new(),
@@ -161,16 +172,30 @@ impl SeriesForecaster {
         model: Option<&mut dyn Model>,
     ) -> Result<(), ModelError> {
         self.tick += 1;
-        for seen in observations {
-            for (resource, value) in [
-                (Resource::Cpu, seen.cpu),
-                (Resource::Memory, seen.memory),
-                (Resource::Network, seen.network),
-            ] {
-                self.observe((seen.id, resource), value);
+        self.places.truncate(observations.len());
+        for (at, seen) in observations.iter().enumerate() {
+            let mut places = match self.places.get(at) {
+                Some(places) if places.id == seen.id => *places,
+                _ => self.places_of(seen.id),
+            };
+            for (resource, value) in
+                Resource::ALL
+                    .into_iter()
+                    .zip([seen.cpu, seen.memory, seen.network])
+            {
+                let row = &mut places.rows[resource as usize];
+                *row = self.observe((seen.id, resource), value, *row);
+            }
+            match self.places.get_mut(at) {
+                Some(known) => *known = places,
+                None => self.places.push(places),
             }
         }
-        self.forget_absent();
+        if self.forget_absent() {
+            for at in 0..self.places.len() {
+                self.places[at] = self.places_of(self.places[at].id);
+            }
+        }
         let result = self.run_model(model);
         self.conclude(result.is_ok()).and(result)
     }
@@ -195,20 +220,20 @@ impl SeriesForecaster {
         self.row(id, resource)?.standing()
     }
 
-    /// What is told of the series of one workload, by [`Resource`]: all at once costs one search.
+    /// What is told of the series of the workload at this place of the last observations, by
+    /// [`Resource`].
     #[must_use]
-    pub fn told(&self, id: CgroupId) -> [Told; 3] {
-        let mut told = [Told::default(); 3];
-        let keys = (id, Resource::Cpu)..=(id, Resource::Network);
-        for ((_, resource), at) in self.index.range(keys) {
-            if let Some(row) = self.rows.get(*at) {
-                told[*resource as usize] = Told {
-                    forecast: row.said(),
-                    standing: row.standing(),
-                };
-            }
-        }
-        told
+    pub fn told(&self, at: usize) -> [Told; Resource::ALL.len()] {
+        let Some(places) = self.places.get(at) else {
+            return Default::default();
+        };
+        places.rows.map(|row| {
+            let row = row.and_then(|row| self.rows.get(row));
+            row.map_or(Told::default(), |row| Told {
+                forecast: row.said(),
+                standing: row.standing(),
+            })
+        })
     }
 
     /// Series that are alive.
@@ -227,28 +252,44 @@ impl SeriesForecaster {
         self.rows.get(*self.index.get(&(id, resource))?)
     }
 
-    fn observe(&mut self, key: SeriesKey, value: Option<f64>) {
+    /// Takes one value of a series whose row is `row`, if it has one; gives the row that it has now.
+    fn observe(&mut self, key: SeriesKey, value: Option<f64>, row: Option<usize>) -> Option<usize> {
         let value = value.filter(|x| (0.0..=LARGEST).contains(x));
-        if let Some(&at) = self.index.get(&key) {
+        if let Some(at) = row {
             let row = &mut self.rows[at];
             if row.tick != self.tick {
                 row.observe(self.tick, value);
             }
-        } else if let Some(x) = value.filter(|x| begins(key.1, *x)) {
-            self.index.insert(key, self.rows.len());
-            grow(&mut self.rows, 1);
-            self.rows.push(Row::start(key, self.tick, self.tick_s, x));
-            let width = self.state.width;
-            for numbers in [&mut self.state.h, &mut self.state.c] {
-                grow(numbers, width);
-                numbers.resize(self.rows.len() * width, 0.0);
-            }
+            return Some(at);
         }
+        let x = value.filter(|x| begins(key.1, *x))?;
+        // A workload that is there twice has begun a moment ago.
+        if let Some(at) = self.index.get(&key) {
+            return Some(*at);
+        }
+        let at = self.rows.len();
+        self.index.insert(key, at);
+        grow(&mut self.rows, 1);
+        self.rows.push(Row::start(key, self.tick, self.tick_s, x));
+        let width = self.state.width;
+        for numbers in [&mut self.state.h, &mut self.state.c] {
+            grow(numbers, width);
+            numbers.resize(self.rows.len() * width, 0.0);
+        }
+        Some(at)
     }
 
-    /// Removes the rows that were not observed this tick: the last row takes the place of each.
-    fn forget_absent(&mut self) {
+    /// Where the rows of a workload are.
+    fn places_of(&self, id: CgroupId) -> Places {
+        let rows = Resource::ALL.map(|resource| self.index.get(&(id, resource)).copied());
+        Places { id, rows }
+    }
+
+    /// Removes the rows that were not observed this tick: the last row takes the place of each. Was
+    /// there one?
+    fn forget_absent(&mut self) -> bool {
         let width = self.state.width;
+        let before = self.rows.len();
         let mut at = 0;
         while at < self.rows.len() {
             if self.rows[at].tick == self.tick {
@@ -266,6 +307,7 @@ impl SeriesForecaster {
                 self.index.insert(moved.key, at);
             }
         }
+        self.rows.len() < before
     }
 
     /// One step of the model for all rows; on an error its state is back at zero.
@@ -348,7 +390,7 @@ fn begins(resource: Resource, value: f64) -> bool {
 }
 
 /// Makes room for `more` numbers in small steps: doubling would leave megabytes unused.
-pub(super) fn grow<T>(numbers: &mut Vec<T>, more: usize) {
+pub(crate) fn grow<T>(numbers: &mut Vec<T>, more: usize) {
     if numbers.capacity() < numbers.len() + more {
         numbers.reserve_exact(more.max(numbers.len() / 16));
     }

@@ -33,17 +33,17 @@ impl<const N: usize> SortedWindow<N> {
 
     fn push_short(&mut self, value: f32) {
         let mut len = self.len();
+        let key = ascending(value);
+        let known = &self.values[..len];
+        // A new value stands before its equals, so the one that leaves, the oldest, is the last of its.
+        let mut at = count(known, |other| other < key);
         if len == N {
-            // Always found: each place is in the order exactly once.
-            if let Some(at) = self.order.iter().position(|place| *place == self.next) {
-                self.order.copy_within(at + 1..N, at);
-            }
+            let leaving = ascending(self.values[usize::from(self.next)]);
+            let gap = count(known, |other| other <= leaving) - 1;
+            self.order.copy_within(gap + 1..N, gap);
+            at -= usize::from(leaving < key);
             len -= 1;
         }
-        let at = self.order[..len].partition_point(|place| {
-            let known = self.values[usize::from(*place)];
-            known.total_cmp(&value).is_lt()
-        });
         self.order.copy_within(at..len, at + 1);
         self.order[at] = self.next;
         self.values[usize::from(self.next)] = value;
@@ -100,9 +100,10 @@ impl<const N: usize> SortedWindow<N> {
     ) -> Option<[f64; Q]> {
         let len = self.len();
         let last = len.checked_sub(1)?;
+        let newest = usize::from(self.next) + N - 1;
         let weight = |rank: usize| {
-            let place = usize::from(self.order[rank]);
-            f64::from(weights[(usize::from(self.next) + N - 1 - place) % N])
+            let age = newest - usize::from(self.order[rank]);
+            f64::from(weights[if age < N { age } else { age - N }])
         };
         let total: f64 = weights[..len].iter().map(|w| f64::from(*w)).sum();
         let (mut rank, mut sum) = (0, weight(0));
@@ -125,6 +126,19 @@ impl<const N: usize> SortedWindow<N> {
     fn sorted(&self, rank: usize) -> f64 {
         f64::from(self.values[usize::from(self.order[rank])])
     }
+}
+
+/// A number in the order of [`f32::total_cmp`].
+fn ascending(value: f32) -> i32 {
+    let bits = value.to_bits().cast_signed();
+    bits ^ (((bits >> 31).cast_unsigned() >> 1).cast_signed())
+}
+
+/// How many of the values this is true of. All are looked at, side by side in memory and many at a
+/// time: that is quicker than a search through `order`, whose every step waits for the one before.
+fn count(values: &[f32], is: impl Fn(i32) -> bool) -> usize {
+    let ones = values.iter().map(|value| u32::from(is(ascending(*value))));
+    ones.sum::<u32>() as usize
 }
 
 #[cfg(test)]
@@ -160,6 +174,12 @@ mod tests {
             let mut last = all[all.len().saturating_sub(16)..].to_vec();
             last.sort_unstable_by(f64::total_cmp);
             assert_eq!(sorted(&window), last);
+            // Among equals the newest is first.
+            let age = |place: u8| (usize::from(window.next) + 15 - usize::from(place)) % 16;
+            for pair in window.order[..window.len()].windows(2) {
+                let [a, b] = [pair[0], pair[1]].map(|at| window.values[usize::from(at)]);
+                assert!(a < b || age(pair[0]) < age(pair[1]), "{window:?}");
+            }
         }
     }
 

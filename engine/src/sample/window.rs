@@ -2,28 +2,29 @@
 
 use crate::units::Timestamp;
 
-/// Ring of the last present values and their maximum. A tick without a value pushes nothing, so
+/// Ring of the last `N` present values and their maximum. A tick without a value pushes nothing, so
 /// a gap in the data does not make a peak forgotten.
 #[derive(Debug, Clone)]
-pub struct PeakWindow {
-    ring: Box<[(Timestamp, f64)]>,
+pub struct PeakWindow<const N: usize> {
+    ring: [(Timestamp, f64); N],
     len: usize,
     next: usize,
     max: f64,
 }
 
-impl PeakWindow {
-    /// A window over the last `capacity` values (at least one).
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
+impl<const N: usize> Default for PeakWindow<N> {
+    fn default() -> Self {
+        const { assert!(N > 0) };
         Self {
-            ring: vec![(Timestamp::default(), 0.0); capacity.max(1)].into_boxed_slice(),
+            ring: [(Timestamp::default(), 0.0); N],
             len: 0,
             next: 0,
             max: f64::NEG_INFINITY,
         }
     }
+}
 
+impl<const N: usize> PeakWindow<N> {
     /// Adds the value of one tick; what is not finite is left out.
     pub fn push(&mut self, at: Timestamp, value: f64) {
         if !value.is_finite() {
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn the_last_few_values_have_a_maximum_of_their_own() {
         let at = |s: u64| Timestamp(s * 1_000_000_000);
-        let mut window = PeakWindow::new(4);
+        let mut window = PeakWindow::<4>::default();
         assert_eq!(window.max_of_last(2, at(0)), None);
         for (second, value) in [9.0, 1.0, 3.0, 2.0, 1.0].into_iter().enumerate() {
             window.push(at(second as u64), value);
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn maximum_agrees_with_a_plain_scan() {
-        let mut window = PeakWindow::new(7);
+        let mut window = PeakWindow::<7>::default();
         let mut all = Vec::new();
         let mut seed = 1_u64;
         for tick in 0..500_u64 {
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn empty_window_has_no_maximum() {
-        let mut window = PeakWindow::new(3);
+        let mut window = PeakWindow::<3>::default();
         assert_eq!(window.max(), None);
         window.push(Timestamp(1), f64::NAN);
         assert_eq!(window.max(), None);
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn span_is_the_age_of_the_oldest_value() {
-        let mut window = PeakWindow::new(2);
+        let mut window = PeakWindow::<2>::default();
         for s in 1..=3_u64 {
             window.push(Timestamp(s * 1_000_000_000), 1.0);
         }

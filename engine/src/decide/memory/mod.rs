@@ -62,9 +62,9 @@ const MAX_ROOM_BYTES: f64 = 16.0 * 1_048_576.0;
 #[derive(Debug, Clone)]
 pub struct MemoryState {
     /// Peak of the working set, which is demand.
-    demand: PeakWindow,
+    demand: PeakWindow<PEAK_TICKS>,
     /// Peak of `memory.current`, which is what an OOM kill met.
-    current: PeakWindow,
+    current: PeakWindow<PEAK_TICKS>,
     high: Knobbed,
     max: Knobbed,
     oom: OomFloor,
@@ -128,8 +128,8 @@ impl MemoryWant {
 impl Default for MemoryState {
     fn default() -> Self {
         Self {
-            demand: PeakWindow::new(PEAK_TICKS),
-            current: PeakWindow::new(PEAK_TICKS),
+            demand: PeakWindow::default(),
+            current: PeakWindow::default(),
             high: Knobbed::default(),
             max: Knobbed::default(),
             oom: OomFloor::default(),
