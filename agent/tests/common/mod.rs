@@ -5,6 +5,7 @@ use llmos_agent::apply::Outcome;
 use llmos_agent::board::{Board, Made, Published};
 use llmos_agent::freeze::Switch;
 use llmos_engine::decide::{Action, Decision, Knob, Reason};
+use llmos_engine::forecast::Source;
 use llmos_engine::units::{CgroupId, Timestamp};
 use llmos_proto::status::{
     API_VERSION, Component, Coverage, EventCount, Forecast, FreezeCause, HandedOver, Health,
@@ -205,7 +206,7 @@ pub fn decisions(tick: u32) -> Made {
         q: 0.95,
         horizon_ticks: 10,
         value: 0.8,
-        source: "model",
+        source: Source::Model,
     };
     let margin = Reason::Margin {
         fraction: 0.2,

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::forecast::Source;
 use crate::units::{CgroupId, Timestamp};
 
 /// The limit that a decision is about.
@@ -43,7 +44,7 @@ pub enum Reason {
         /// The forecast itself.
         value: f64,
         /// Who made it.
-        source: &'static str,
+        source: Source,
     },
     /// The highest use of the recent past was above the forecast and counts instead.
     RecentPeak {

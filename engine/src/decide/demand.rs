@@ -42,6 +42,6 @@ pub(super) fn forecast_reason(forecast: &Forecast, horizon: usize, q: f64) -> Re
         q,
         horizon_ticks: HORIZONS[horizon],
         value: forecast.at(horizon, q),
-        source: forecast.source.name(),
+        source: forecast.source,
     }
 }

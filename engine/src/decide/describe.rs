@@ -15,7 +15,8 @@ impl Reason {
                 value,
                 source,
             } => format!(
-                "the {source} expects a peak of {} in the next {horizon_ticks} ticks (quantile {q})",
+                "the {} expects a peak of {} in the next {horizon_ticks} ticks (quantile {q})",
+                source.name(),
                 amount(value)
             ),
             Self::RecentPeak { value, seconds } => format!(
@@ -212,6 +213,7 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forecast::Source;
 
     #[test]
     fn numbers_have_the_unit_of_the_knob() {
@@ -248,6 +250,13 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_small() {
+        // A tick writes some twenty for each workload.
+        let bytes = size_of::<Reason>();
+        assert!(bytes <= 32, "{bytes} bytes");
+    }
+
+    #[test]
     fn infinity_reads_as_no_limit() {
         let reason = Reason::Floor {
             value: f64::INFINITY,
@@ -264,7 +273,7 @@ mod tests {
             q: 0.95,
             horizon_ticks: 5,
             value: 1.234,
-            source: "model",
+            source: Source::Model,
         };
         assert_eq!(
             reason.describe(Knob::CpuMax),
