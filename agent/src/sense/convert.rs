@@ -40,13 +40,15 @@ fn limit_bytes(pages: u64, page: u64) -> Bytes {
     })
 }
 
-/// The sample of one row of the walk.
-#[must_use]
-pub fn sample(facts: &CgroupFacts, at: Timestamp, page: u64, counting: Counting) -> RawSample {
-    let mut sample = RawSample {
-        at,
-        ..RawSample::default()
-    };
+/// Fills an empty sample from one row of the walk.
+pub fn fill(
+    sample: &mut RawSample,
+    facts: &CgroupFacts,
+    at: Timestamp,
+    page: u64,
+    counting: Counting,
+) {
+    sample.at = at;
     if facts.flags & HAS_MEMORY != 0 {
         sample.memory_current = Some(Bytes(facts.memory_pages.saturating_mul(page)));
         sample.swap = Some(Bytes(facts.swap_pages.saturating_mul(page)));
@@ -72,8 +74,7 @@ pub fn sample(facts: &CgroupFacts, at: Timestamp, page: u64, counting: Counting)
     };
     // Without a flag there is no entry: nothing of it ran.
     debug_assert!(facts.flags & HAS_RUN != 0 || cpu == CpuCounters::default());
-    add_counters(&mut sample, &cpu, &facts.net, &facts.rare, counting);
-    sample
+    add_counters(sample, &cpu, &facts.net, &facts.rare, counting);
 }
 
 /// Lays the kernel side's counters over a sample.
@@ -143,6 +144,12 @@ mod tests {
 
     use super::*;
 
+    fn sample(facts: &CgroupFacts, counting: Counting) -> RawSample {
+        let mut sample = RawSample::default();
+        fill(&mut sample, facts, Timestamp(1), 4096, counting);
+        sample
+    }
+
     #[test]
     fn both_sides_mean_the_same_buckets() {
         assert_eq!(WAIT_BUCKETS, llmos_engine::sample::WAIT_BUCKETS);
@@ -157,11 +164,7 @@ mod tests {
     #[test]
     fn no_controller_means_unknown_and_no_limit_means_no_limit() {
         let bare = CgroupFacts::default();
-        let at = Timestamp(1);
-        assert_eq!(
-            sample(&bare, at, 4096, Counting::default()).memory_current,
-            None
-        );
+        assert_eq!(sample(&bare, Counting::default()).memory_current, None);
         assert_eq!(limits(&bare, 4096), Limits::default());
         let full = CgroupFacts {
             flags: HAS_MEMORY | HAS_CPU,
@@ -186,7 +189,7 @@ mod tests {
             run_ns: 5,
             ..CgroupFacts::default()
         };
-        let off = sample(&facts, Timestamp(1), 4096, Counting::default());
+        let off = sample(&facts, Counting::default());
         assert_eq!(
             (off.cpu_ns, off.rx_bytes, off.scheduling),
             (None, None, None)
@@ -195,7 +198,7 @@ mod tests {
             cpu: true,
             ..Counting::default()
         };
-        let on = sample(&facts, Timestamp(1), 4096, counting);
+        let on = sample(&facts, counting);
         assert_eq!((on.cpu_ns, on.scheduling), (Some(5), None));
     }
 }

@@ -308,8 +308,16 @@ impl Sensor {
                 gone.push(known.id);
                 continue;
             };
-            let mut sample = convert::sample(row, now, self.page, counting);
-            known.files.complete(&mut sample);
+            // Filled where it stays: it is too large to be handed on.
+            let made = sensed.push_mut(Sensed {
+                id: known.id,
+                first_seen: known.first_seen,
+                sample: RawSample::default(),
+                limits: convert::limits(row, self.page),
+            });
+            let sample = &mut made.sample;
+            convert::fill(sample, row, now, self.page, counting);
+            known.files.complete(sample);
             if !counting.cpu {
                 let mut problems = Vec::new();
                 let usage = known
@@ -318,13 +326,7 @@ impl Sensor {
                 sample.cpu_ns = usage.map(|us| us.saturating_mul(1_000));
                 log_first_problem(known, &problems);
             }
-            rest.finish(known, &mut sample, counting);
-            sensed.push(Sensed {
-                id: known.id,
-                first_seen: known.first_seen,
-                sample,
-                limits: convert::limits(row, self.page),
-            });
+            rest.finish(known, sample, counting);
         }
         gone
     }
