@@ -10,7 +10,8 @@ pub fn root() -> PathBuf {
 
 /// Cargo's output folder.
 pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let asked = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(asked)
 }
 
 /// Numbers that benches and runs leave behind.

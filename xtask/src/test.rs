@@ -137,6 +137,7 @@ fn python() -> Result<Count> {
 fn browser() -> Result<Count> {
     let mut node = Command::new("node");
     node.current_dir(dashboard::folder())
+        .env("CARGO_TARGET_DIR", paths::target())
         .args(["--test", "--test-reporter=tap"]);
     // By name: what a folder means here differs between versions of node.
     node.args(dashboard::tests()?);

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const target = resolve(here, "../../../target");
+const target = resolve(process.env.CARGO_TARGET_DIR ?? join(here, "../../../target"));
 const coordinatorBin = process.env.LLMOS_COORDINATOR_BIN ?? join(target, "debug/llmos-coordinator");
 const feedBin = process.env.LLMOS_FEED_BIN ?? join(target, "debug/examples/feed");
 const screenshots = join(target, "screenshots");
@@ -24,7 +24,6 @@ let grpc;
 function start(bin, args) {
   const child = spawn(bin, args, { stdio: ["ignore", "pipe", "pipe"] });
   children.push(child);
-  child.on("error", (error) => assert.fail(`cannot start ${bin}: ${error.message}`));
   return child;
 }
 
@@ -38,6 +37,7 @@ function lineWith(child, pattern) {
     };
     child.stdout.on("data", look);
     child.stderr.on("data", look);
+    child.on("error", (error) => failed(new Error(`cannot start ${child.spawnfile}: ${error.message}`)));
     child.on("exit", (code) => failed(new Error(`ended with ${code}:\n${seen}`)));
   });
 }
