@@ -4,12 +4,13 @@
 //! - [`unit_of`] says which cgroup is which unit, from the path alone. Pure.
 //! - [`Properties`] is what is held of a unit; [`Original`] is what has to come back.
 //! - [`Manager`] talks to PID 1. Every call ends within a bounded time.
-//! - [`theirs`] is what somebody else has set since.
+//! - [`Asked`] is what it was asked for lately, and [`theirs`] what somebody else has set since.
 //! - [`undo`] gives a unit its originals back and takes our drop-ins away.
 //!
 //! Nothing here decides what a limit should be, and nothing here keeps the originals safe: that is
 //! the journal's work, before the first call.
 
+mod asked;
 mod dropin;
 mod error;
 mod host;
@@ -20,6 +21,7 @@ mod theirs;
 mod undo;
 mod unit;
 
+pub use asked::Asked;
 pub use error::BusError;
 pub use host::Host;
 pub use manager::{Facts, Manager};

@@ -1,5 +1,6 @@
 //! What of a unit somebody else has set. Pure.
 
+use crate::asked::Asked;
 use crate::original::Original;
 use crate::property::{Properties, Property, UNSET};
 
@@ -24,7 +25,7 @@ fn is_near(property: Property, value: u64, has: &Properties) -> bool {
 /// Those of the properties a unit has now that are neither as they were nor as systemd was `asked` to
 /// make them: somebody else has set them since.
 #[must_use]
-pub fn theirs(original: &Original, asked: &[Properties], now: &Properties) -> Properties {
+pub fn theirs(original: &Original, asked: &Asked, now: &Properties) -> Properties {
     let is_ours = |property, value| {
         let asked = asked.iter().filter_map(|one| one.get(property));
         let mut known = asked.chain(original.values.get(property));
@@ -70,7 +71,7 @@ mod tests {
         let mut original = Original::default();
         original.add(Property::CpuQuota, UNSET, true);
         original.add(Property::MemoryMax, 99, false);
-        let asked = [cpu(500_000), cpu(333_330)];
+        let asked = [cpu(500_000), cpu(333_330)].into_iter().collect();
         let mut now = cpu(340_000);
         now.extend(&memory(99));
         let none = Properties::default();
@@ -78,7 +79,7 @@ mod tests {
         now.extend(&cpu(200_000));
         assert_eq!(theirs(&original, &asked, &now), cpu(200_000));
         now.extend(&cpu(UNSET));
-        assert_eq!(theirs(&original, &[], &now), none, "as it was");
+        assert_eq!(theirs(&original, &Asked::default(), &now), none, "as it was");
         now.extend(&memory(7));
         assert_eq!(theirs(&original, &asked, &now), memory(7));
     }

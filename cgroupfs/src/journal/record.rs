@@ -5,7 +5,7 @@
 //! systemd that has properties of ours is `CRC32 unit boot inode name path values bare asked`, where what was
 //! asked for is a list with semicolons.
 
-use llmos_systemd::{Original as UnitValues, Properties, UnitName};
+use llmos_systemd::{Asked, Original as UnitValues, Properties, UnitName};
 
 /// Version of the format, in the first line. Version 1 had no units, version 2 not what was asked for.
 pub(super) const VERSION: u32 = 3;
@@ -47,7 +47,7 @@ pub struct UnitOriginal {
     pub original: UnitValues,
     /// What systemd was asked for in the last calls, the newest last; none where an older LLMOS noted it,
     /// which did not say.
-    pub(super) asked: Option<Vec<Properties>>,
+    pub(super) asked: Option<Asked>,
 }
 
 impl UnitOriginal {
@@ -242,8 +242,11 @@ mod tests {
             Record::Unit(name.clone(), unit)
         };
         let asked = ["CPUWeight=8 MemoryMax=5", "CPUWeight=9 MemoryMax=unset"];
-        let asked = asked.map(|one| Properties::parse(one).unwrap()).to_vec();
-        let units = [None, Some(Vec::new()), Some(asked)].map(unit);
+        let asked = asked
+            .map(|one| Properties::parse(one).unwrap())
+            .into_iter()
+            .collect();
+        let units = [None, Some(Asked::default()), Some(asked)].map(unit);
         let header = Record::Header { version: VERSION };
         let others = [original(), done, header, Record::UnitDone(name.clone())];
         for record in others.into_iter().chain(units) {

@@ -12,8 +12,8 @@
 use std::path::{Path, PathBuf};
 
 use llmos_systemd::{
-    BusError, Host, Manager, Original as UnitValues, Properties, Property, UNSET, UnitName, sweep,
-    theirs, undo,
+    Asked, BusError, Host, Manager, Original as UnitValues, Properties, Property, UNSET, UnitName,
+    sweep, theirs, undo,
 };
 
 use super::record::{Key, Original, UnitOriginal};
@@ -22,10 +22,6 @@ use super::restore::{Pass, put_back};
 use super::{Journal, JournalError};
 use crate::dir::{CgroupRef, Dir};
 use crate::write::in_use;
-
-/// Calls to systemd that are noted of a unit: each sets all of its properties, so that older ones count
-/// for nothing, but for those that were not answered yet.
-const LONGEST_ASKED: usize = 4;
 
 /// systemd, asked for the first time when a unit needs it.
 pub(super) struct Systemd<'a> {
@@ -215,16 +211,14 @@ impl Journal {
         let Some(mut unit) = self.unit(name).cloned() else {
             return Ok(());
         };
-        let Some(calls) = &mut unit.asked else {
-            return Ok(());
-        };
-        if asked.is_empty() || calls.last() == Some(asked) {
-            return Ok(());
+        if unit
+            .asked
+            .as_mut()
+            .is_some_and(|calls| calls.note(asked.clone()))
+        {
+            self.store.amend_unit(name, unit)?;
         }
-        calls.push(asked.clone());
-        let old = calls.len().saturating_sub(LONGEST_ASKED);
-        calls.drain(..old);
-        self.store.amend_unit(name, unit)
+        Ok(())
     }
 
     /// Notes what a unit was; before the first call that sets anything of it.
@@ -236,7 +230,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let known = self.unit(&name);
         let unit = UnitOriginal {
-            asked: known.map_or_else(|| Some(Vec::new()), |known| known.asked.clone()),
+            asked: known.map_or_else(|| Some(Asked::default()), |known| known.asked.clone()),
             boot: self.boot.clone(),
             inode: cgroup.id,
             path: cgroup.path.to_owned(),

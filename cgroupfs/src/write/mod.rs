@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use llmos_engine::decide::Knob;
 use llmos_engine::policy::Mode;
+use llmos_systemd::Asked;
 
 pub use error::SetError;
 pub use foreign::Look;
@@ -23,6 +24,7 @@ pub use value::quantise;
 use crate::dir::{CgroupRef, Dir, is_gone};
 use crate::journal::{Journal, JournalError, RestoreReport};
 use crate::parse::{self, MemoryLimit};
+use unit::to_content;
 use value::{Content, page_size};
 
 /// Proof that the agent may write limits. Only mode `enforce` gives one.
@@ -72,7 +74,7 @@ struct Touched {
     /// What systemd writes when it sets the files of this cgroup anew; nothing where it does not.
     word: BTreeMap<Knob, Content>,
     /// What it has been asked for and has not confirmed: it may write that at any moment.
-    asked: Vec<BTreeMap<Knob, Content>>,
+    asked: Asked,
 }
 
 impl Touched {
@@ -80,8 +82,8 @@ impl Touched {
     /// nobody else's.
     fn is_foreign(&self, knob: Knob, current: Content, page: u64) -> bool {
         let near = |known: Content| known.is_near(current, page);
-        let mut words = self.asked.iter().chain([&self.word]);
-        let systemds = words.any(|word| word.get(&knob).copied().is_some_and(near));
+        let mut asked = self.asked.iter().filter_map(|call| to_content(knob, call));
+        let systemds = self.word.get(&knob).copied().is_some_and(near) || asked.any(near);
         let held = self.files.get(&knob);
         held.is_some_and(|held| !near(held.last)) && !systemds
     }
@@ -395,7 +397,7 @@ impl LimitWriter {
                         files: BTreeMap::new(),
                         handed_over: BTreeSet::new(),
                         word: BTreeMap::new(),
-                        asked: Vec::new(),
+                        asked: Asked::default(),
                     })),
                     Ok(None) => Err(SetError::Gone(path)),
                     Err(source) => Err(SetError::Read {

@@ -17,8 +17,6 @@ const SECOND_US: u64 = 1_000_000;
 /// What systemd takes when a unit has no period or weight of its own.
 const DEFAULT_PERIOD_US: u64 = 100_000;
 const DEFAULT_WEIGHT: u64 = 100;
-/// Calls without an answer that are remembered; the next one waits for longer each time.
-const LONGEST_ASKED: usize = 4;
 /// The files that systemd writes, in an order that kills nothing. It does not know the burst credit.
 const WRITTEN: [Knob; 4] = [
     Knob::CpuMax,
@@ -50,16 +48,14 @@ impl LimitWriter {
     /// gives no answer, that may also be much later.
     pub fn ask(&mut self, id: u64, properties: &Properties) {
         if let Some(touched) = self.cgroups.get_mut(&id) {
-            touched.asked.push(contents(properties));
-            let old = touched.asked.len().saturating_sub(LONGEST_ASKED);
-            touched.asked.drain(..old);
+            touched.asked.note(properties.clone());
         }
     }
 
     /// systemd has confirmed what it was asked for last; it answers in order.
     pub fn confirmed(&mut self, id: u64) {
         if let Some(touched) = self.cgroups.get_mut(&id) {
-            touched.asked.clear();
+            touched.asked.confirmed();
         }
     }
 
@@ -184,7 +180,7 @@ fn contents(properties: &Properties) -> BTreeMap<Knob, Content> {
 }
 
 /// What systemd writes to the file of a knob.
-fn to_content(knob: Knob, properties: &Properties) -> Option<Content> {
+pub(super) fn to_content(knob: Knob, properties: &Properties) -> Option<Content> {
     let set = |property| properties.get(property);
     let memory = |bytes| match bytes {
         UNSET => MemoryLimit::Max,

@@ -2,15 +2,13 @@
 
 use llmos_cgroupfs::CgroupRef;
 use llmos_engine::units::Timestamp;
-use llmos_systemd::{Original, Properties, near};
+use llmos_systemd::{Asked, Original, Properties, near};
 
 use super::pace::Pace;
 
 /// Seconds of the first pause after a failure; each further one doubles it.
 const FIRST_PAUSE_S: f64 = 2.0;
 const LONGEST_PAUSE_S: f64 = 120.0;
-/// Calls without an answer that are remembered.
-const LONGEST_ASKED: usize = 4;
 
 /// A cgroup by path and id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +42,7 @@ pub(super) struct Unit {
     /// What systemd has, once it was asked.
     pub(super) has: Option<Properties>,
     /// What it was asked for since it last confirmed something.
-    asked: Vec<Properties>,
+    asked: Asked,
     /// What is to be given back: nothing is held any more.
     pub(super) leaving: bool,
     /// Who comes after that.
@@ -68,7 +66,7 @@ impl Unit {
             cgroup,
             want: Properties::default(),
             has: None,
-            asked: Vec::new(),
+            asked: Asked::default(),
             leaving,
             next: None,
             calm: true,
@@ -83,14 +81,12 @@ impl Unit {
 
     /// systemd is being asked for this.
     pub(super) fn asked(&mut self, properties: Properties) {
-        self.asked.push(properties);
-        let old = self.asked.len().saturating_sub(LONGEST_ASKED);
-        self.asked.drain(..old);
+        self.asked.note(properties);
     }
 
     /// systemd has confirmed what it was asked for last; it answers in order.
     pub(super) fn confirmed(&mut self, properties: &Properties) {
-        self.asked.clear();
+        self.asked.confirmed();
         self.has.get_or_insert_default().extend(properties);
     }
 
