@@ -79,7 +79,11 @@ mod tests {
         now.extend(&cpu(200_000));
         assert_eq!(theirs(&original, &asked, &now), cpu(200_000));
         now.extend(&cpu(UNSET));
-        assert_eq!(theirs(&original, &Asked::default(), &now), none, "as it was");
+        assert_eq!(
+            theirs(&original, &Asked::default(), &now),
+            none,
+            "as it was"
+        );
         now.extend(&memory(7));
         assert_eq!(theirs(&original, &asked, &now), memory(7));
     }
