@@ -263,7 +263,7 @@ impl Engine {
             live += 1;
             let usage = &mut self.reports[at].usage;
             *usage = usage_between(&known.last, sample);
-            known.last = **sample;
+            known.last = sample.counters();
             known.period_us = limits.cpu_period_us;
             known.burst_us = limits.cpu_burst_us.unwrap_or(0);
             if usage.throttled_share > Some(policy.cpu_throttle_tolerance) {

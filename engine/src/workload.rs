@@ -13,7 +13,7 @@ pub(crate) struct Workload {
     pub seen: u64,
     /// Its first place in that input.
     pub first: usize,
-    /// Its last reading.
+    /// The counters of its last reading.
     pub last: RawSample,
     pub laws: Laws,
     /// What its near-quota events are worth.
@@ -33,7 +33,7 @@ impl Workload {
             id,
             seen: 0,
             first: 0,
-            last: *sample,
+            last: sample.counters(),
             laws: Laws::default(),
             alarm: Alarm::default(),
             look: None,

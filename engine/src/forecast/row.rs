@@ -2,9 +2,9 @@
 
 use super::expert::Statements;
 use super::features::{self, FeatureRow};
-use super::judge::{Judge, Lead, Standing};
+use super::judge::Judge;
 use super::numbers::{self, Numbers};
-use super::series::{Forecast, SeriesKey, Source};
+use super::series::{Forecast, SeriesKey, Source, Told};
 use super::{OUTPUTS, Quantiles, put_in_order};
 
 /// Steps of the model on a series before it is listened to: its state starts from nothing.
@@ -25,14 +25,16 @@ pub struct Row {
     warmed: Option<u64>,
     features: FeatureRow,
     judge: Judge,
-    said: Option<Said>,
 }
 
-/// What was said of a series at the last tick.
-#[derive(Debug)]
-struct Said {
-    forecast: Forecast,
-    lead: Lead,
+/// What a row says at one tick.
+pub struct Word {
+    /// Was what the model answered, if it did, a number?
+    pub sound: bool,
+    /// What each expert said.
+    pub statements: Statements,
+    /// The forecast, and who was listened to.
+    pub told: Told,
 }
 
 impl Row {
@@ -49,7 +51,6 @@ impl Row {
             warmed: None,
             features,
             judge,
-            said: None,
         }
     }
 
@@ -64,7 +65,6 @@ impl Row {
             warmed: None,
             features,
             judge: Judge::new(tick_s),
-            said: None,
         }
     }
 
@@ -81,9 +81,8 @@ impl Row {
         self.judge.skip(ticks);
     }
 
-    /// Forecasts, with what the model answered if it did (`whole`: all of it is its own). False
-    /// when that was no number.
-    pub fn forecast(&mut self, answer: Option<&[f32]>, whole: bool) -> (bool, Statements) {
+    /// Forecasts, with what the model answered if it did (`whole`: all of it is its own).
+    pub fn forecast(&mut self, answer: Option<&[f32]>, whole: bool) -> Word {
         let scale = self.features.scale();
         let model = answer.and_then(|raw| guarded(raw, scale));
         let sound = answer.is_none() || model.is_some();
@@ -97,24 +96,18 @@ impl Row {
         } else {
             Source::Baseline
         };
-        self.said = Some(Said {
-            forecast: Forecast {
-                source,
-                horizons: verdict.forecast,
+        let forecast = Forecast {
+            source,
+            horizons: verdict.forecast,
+        };
+        Word {
+            sound,
+            statements: verdict.statements,
+            told: Told {
+                forecast: Some(forecast),
+                standing: Some(self.judge.standing(&verdict.lead)),
             },
-            lead: verdict.lead,
-        });
-        (sound, verdict.statements)
-    }
-
-    /// What was forecast at the last tick.
-    pub fn said(&self) -> Option<Forecast> {
-        Some(self.said.as_ref()?.forecast)
-    }
-
-    /// Who was listened to at the last tick, and how well it has gone.
-    pub fn standing(&self) -> Option<Standing> {
-        Some(self.judge.standing(&self.said.as_ref()?.lead))
+        }
     }
 
     /// The model was exchanged.

@@ -90,6 +90,9 @@ pub struct SeriesForecaster {
     pub(super) state: StateRows,
     features: Vec<f32>,
     outputs: Vec<f32>,
+    /// What is told of each row since the last tick: a row is a hundred times as large, and whoever asks
+    /// for all of them would wait for memory.
+    told: Vec<Told>,
     /// What each expert said of each row, where somebody wants to know.
     statements: Option<Vec<Statements>>,
     /// Which outputs the model forecasts itself: all of them.
@@ -147,6 +150,7 @@ impl SeriesForecaster {
             state: StateRows::default(),
             features: Vec::new(),
             outputs: Vec::new(),
+            told: Vec::new(),
             statements: None,
             whole: true,
         }
@@ -203,7 +207,7 @@ impl SeriesForecaster {
     /// The forecast of this tick, once the series has had a value.
     #[must_use]
     pub fn forecast(&self, id: CgroupId, resource: Resource) -> Option<Forecast> {
-        self.row(id, resource)?.said()
+        self.told_of(id, resource)?.forecast
     }
 
     /// What each expert said at this tick, in the order of [`super::expert::ALL`]; `None` also where
@@ -217,7 +221,7 @@ impl SeriesForecaster {
     /// Who is listened to on a series, and how well it has gone.
     #[must_use]
     pub fn standing(&self, id: CgroupId, resource: Resource) -> Option<Standing> {
-        self.row(id, resource)?.standing()
+        self.told_of(id, resource)?.standing
     }
 
     /// What is told of the series of the workload at this place of the last observations, by
@@ -228,11 +232,8 @@ impl SeriesForecaster {
             return Default::default();
         };
         places.rows.map(|row| {
-            let row = row.and_then(|row| self.rows.get(row));
-            row.map_or(Told::default(), |row| Told {
-                forecast: row.said(),
-                standing: row.standing(),
-            })
+            let told = row.and_then(|row| self.told.get(row));
+            told.copied().unwrap_or_default()
         })
     }
 
@@ -248,8 +249,8 @@ impl SeriesForecaster {
         self.rows.is_empty()
     }
 
-    fn row(&self, id: CgroupId, resource: Resource) -> Option<&Row> {
-        self.rows.get(*self.index.get(&(id, resource))?)
+    fn told_of(&self, id: CgroupId, resource: Resource) -> Option<&Told> {
+        self.told.get(*self.index.get(&(id, resource))?)
     }
 
     /// Takes one value of a series whose row is `row`, if it has one; gives the row that it has now.
@@ -361,6 +362,8 @@ impl SeriesForecaster {
     fn conclude(&mut self, stepped: bool) -> Result<(), ModelError> {
         let mut result = Ok(());
         let width = self.state.width;
+        self.told.clear();
+        grow(&mut self.told, self.rows.len());
         if let Some(kept) = &mut self.statements {
             kept.clear();
         }
@@ -369,14 +372,15 @@ impl SeriesForecaster {
                 .outputs
                 .get(at * OUTPUTS..(at + 1) * OUTPUTS)
                 .filter(|_| stepped);
-            let (sound, statements) = row.forecast(answer, self.whole);
-            if !sound {
+            let word = row.forecast(answer, self.whole);
+            self.told.push(word.told);
+            if !word.sound {
                 self.state.h[at * width..(at + 1) * width].fill(0.0);
                 self.state.c[at * width..(at + 1) * width].fill(0.0);
                 result = result.and(Err(ModelError::NotFinite { row: at }));
             }
             if let Some(kept) = &mut self.statements {
-                kept.push(statements);
+                kept.push(word.statements);
             }
         }
         result

@@ -66,6 +66,19 @@ pub struct RawSample {
     pub oom_events: Option<u64>,
 }
 
+impl RawSample {
+    /// What rates are made of at the next reading: all but what `memory.stat` said, which brings its own
+    /// last time with it.
+    #[must_use]
+    pub const fn counters(&self) -> Self {
+        Self {
+            memory_stat: None,
+            memory_stat_before: None,
+            ..*self
+        }
+    }
+}
+
 /// Scheduling since the cgroup was seen first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scheduling {
