@@ -9,6 +9,7 @@
 pub mod decide;
 pub mod fast;
 pub mod forecast;
+mod grow;
 pub mod policy;
 mod roster;
 pub mod sample;

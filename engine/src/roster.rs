@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::forecast::grow;
+use crate::grow::grow;
 use crate::units::CgroupId;
 use crate::workload::Workload;
 

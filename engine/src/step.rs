@@ -299,7 +299,6 @@ impl Engine {
         self.wants.clear();
         for (at, workload) in workloads.iter().enumerate() {
             let report = &mut self.reports[at];
-            // While its series are in the cache.
             let [cpu, memory, network] = self.series.told(at);
             report.cpu = cpu.forecast;
             report.memory = memory.forecast;
@@ -309,8 +308,8 @@ impl Engine {
                 memory: memory.standing,
                 network: network.standing,
             };
-            let mut seen = Seen::new(tick, workload, report);
-            seen.waits = self.canaries.of(seen.id, seen.policy, seen.now);
+            let waits = self.canaries.of(workload.id, workload.policy, tick.now);
+            let seen = Seen::new(tick, workload, report, waits);
             let laws = &mut self.workloads.at(self.places[at]).laws;
             self.wants.push(laws.want(&seen, &mut self.pool));
         }
@@ -319,8 +318,8 @@ impl Engine {
     /// Decides for one workload of the input. Bytes that its limits promise beyond what is in use.
     fn conclude(&mut self, tick: &Tick, at: usize, workload: &WorkloadInput<'_>, room: f64) -> f64 {
         let report = &mut self.reports[at];
-        let mut seen = Seen::new(tick, workload, report);
-        seen.waits = self.canaries.of(seen.id, seen.policy, seen.now);
+        let waits = self.canaries.of(workload.id, workload.policy, tick.now);
+        let mut seen = Seen::new(tick, workload, report, waits);
         seen.room = room;
         let shares = (&self.shares.cpu(at), &self.shares.memory(at));
         let laws = &mut self.workloads.at(self.places[at]).laws;

@@ -70,9 +70,13 @@ pub(crate) struct Laws {
 }
 
 impl<'a> Seen<'a> {
-    /// What the tick has found of one workload so far, with all the room there is and nobody to wait
-    /// for.
-    pub fn new(tick: &Tick, workload: &WorkloadInput<'a>, found: &'a WorkloadReport) -> Self {
+    /// What the tick has found of one workload so far, with all the room there is.
+    pub fn new(
+        tick: &Tick,
+        workload: &WorkloadInput<'a>,
+        found: &'a WorkloadReport,
+        waits: Option<Wait>,
+    ) -> Self {
         Self {
             id: workload.id,
             now: tick.now,
@@ -86,7 +90,7 @@ impl<'a> Seen<'a> {
             room: f64::INFINITY,
             served_in: tick.served_in,
             memory_served: workload.memory_served,
-            waits: None,
+            waits,
             policy: workload.policy,
         }
     }

@@ -25,8 +25,6 @@ pub use series::{
     Forecast, Observation, Quantiles, Resource, SeriesForecaster, SeriesKey, Source, Told,
 };
 
-pub(crate) use series::grow;
-
 /// Horizons in ticks, in the order of the outputs.
 pub const HORIZONS: [usize; 2] = [5, 30];
 

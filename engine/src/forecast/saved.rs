@@ -4,7 +4,8 @@ use std::ops::Bound;
 
 use super::numbers::{Numbers, hold};
 use super::row::Row;
-use super::series::{SeriesForecaster, SeriesKey, grow};
+use super::series::{SeriesForecaster, SeriesKey};
+use crate::grow::grow;
 
 /// After more ticks than this that nobody saw the model's state is of no use: it starts anew.
 const STALE: u64 = 30;

@@ -8,6 +8,7 @@ use super::numbers::LARGEST;
 use super::row::Row;
 use super::warm;
 use super::{HORIZONS, Model, ModelError, OUTPUTS, QUANTILES, StateRows};
+use crate::grow::grow;
 use crate::units::CgroupId;
 
 /// Quantiles of the peak, for each horizon, in the unit of the series.
@@ -391,11 +392,4 @@ impl SeriesForecaster {
 /// the first traffic, so that the silent ones cost nothing.
 fn begins(resource: Resource, value: f64) -> bool {
     resource != Resource::Network || value > 0.0
-}
-
-/// Makes room for `more` numbers in small steps: doubling would leave megabytes unused.
-pub(crate) fn grow<T>(numbers: &mut Vec<T>, more: usize) {
-    if numbers.capacity() < numbers.len() + more {
-        numbers.reserve_exact(more.max(numbers.len() / 16));
-    }
 }

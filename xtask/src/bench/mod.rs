@@ -30,7 +30,7 @@ pub struct Args {
     /// act: what is done about bursts and growing memory within milliseconds, beside other systems,
     /// and whether limits go back whatever goes wrong
     name: String,
-    /// These parts only; sense: accuracy, switch, cost, churn, machine; forecast: replay,
+    /// These parts only; sense: accuracy, switch, cost, churn, near_quota, peers; forecast: replay,
     /// leave-one-out, speed; control: replay; act: bursts, oom, full, chaos,
     /// soak
     #[arg(long, value_name = "PART", value_delimiter = ',')]
